@@ -1,0 +1,1 @@
+//! Model bundles: all that is needed to judge a series, fitted, versioned and as bytes.

@@ -1,0 +1,1 @@
+//! The configuration file: sections owned by their consumers, composed and checked here.

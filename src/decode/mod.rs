@@ -1,0 +1,1 @@
+//! Messages to readings: topic templates and payload formats.

@@ -1,0 +1,1 @@
+//! Detectors judged on labelled series.

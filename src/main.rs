@@ -1,0 +1,3 @@
+//! The `kilter` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Networks: kernels, layers, losses and optimizers over `[B, T, F]` arrays.

@@ -1,0 +1,1 @@
+//! Delivery of alert transitions from the outbox.

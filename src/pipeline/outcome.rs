@@ -1,0 +1,137 @@
+//! What the pipeline wants done: rows to write, transitions to report, models to fit. Plain data; it does nothing itself.
+
+use crate::series::{ChannelName, Frame, SeriesId, Timestamp};
+use crate::verdict::{SeriesState, Transition};
+
+/// One judged row of a series, as stored. Written once, never rewritten.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScoreRow {
+    /// Event time of the row.
+    pub at: Timestamp,
+    /// Smoothed fused score from nothing later than this row; 1.0 is the notable level.
+    pub live_score: f64,
+    /// What the decision rule has gathered; an alert opens at 1.0.
+    pub evidence: f64,
+    /// Share of calibration scores at least as high, in (0, 1].
+    pub p_value: f64,
+    /// Mean squared residual of the row per member, in scaled units; none when the member is off.
+    pub autoencoder_error: Option<f64>,
+    /// The same for the PCA.
+    pub pca_error: Option<f64>,
+    /// Smoothed squared z-score, the trivial baseline.
+    pub baseline_error: f64,
+    /// True when an alert is open on this row.
+    pub is_anomalous: bool,
+    /// Share of the fused residual owed to each channel of the model, `[channel]`, sums to 1.
+    pub contributions: Vec<f32>,
+    /// Share of each member's normalised residual in the row, in the order of the model's members, sums to 1.
+    pub member_contributions: Vec<f32>,
+    /// What the members would have expected, in the sender's unit, `[channel]` of the model.
+    pub expected: Vec<f64>,
+}
+
+/// The settled score of an earlier row, issued once the settle delay has passed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SettledRow {
+    /// Event time of the row that the score belongs to.
+    pub at: Timestamp,
+    /// Two-sided smoothed score; 1.0 is the notable level.
+    pub settled_score: f64,
+}
+
+/// A request to fit a model on the closed frames of a series, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FitWanted {
+    /// Whose.
+    pub series: SeriesId,
+    /// First row to use.
+    pub from: Timestamp,
+    /// Last row to use, included.
+    pub to: Timestamp,
+    /// Closed rows in `[from, to]`.
+    pub n_rows: usize,
+}
+
+/// A model begins to judge a series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakeOver {
+    /// Whose.
+    pub series: SeriesId,
+    /// The model.
+    pub model_id: String,
+    /// First row that it judges.
+    pub from: Timestamp,
+    /// Index of that row, counted in closed rows of the series.
+    pub from_row: u64,
+}
+
+/// One thing the pipeline wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// A series spoke for the first time.
+    SeriesSeen {
+        /// The series.
+        series: SeriesId,
+        /// Event time of the first reading.
+        at: Timestamp,
+    },
+    /// A channel of a series spoke for the first time.
+    ChannelSeen {
+        /// The series.
+        series: SeriesId,
+        /// Position of the channel in the series' frames.
+        channel_index: usize,
+        /// Its name.
+        channel: ChannelName,
+    },
+    /// A row to keep. An unfinished row (`is_closed` false) is written so that a restart can go on filling it;
+    /// it is written again when more of it arrives and once more when it closes.
+    Frame {
+        /// The series.
+        series: SeriesId,
+        /// The row.
+        frame: Frame,
+        /// True when nothing more can change it.
+        is_closed: bool,
+    },
+    /// A judged row.
+    Score {
+        /// The series.
+        series: SeriesId,
+        /// The row.
+        score: ScoreRow,
+    },
+    /// A settled score for an earlier row.
+    Settled {
+        /// The series.
+        series: SeriesId,
+        /// The score.
+        settled: SettledRow,
+    },
+    /// An alert opened or resolved.
+    Transition(Transition),
+    /// A series is now in another state.
+    State {
+        /// The series.
+        series: SeriesId,
+        /// Its state.
+        state: SeriesState,
+        /// Event time, or arrival time where no event caused it.
+        at: Timestamp,
+        /// One sentence for people: why, or how far the warm-up is.
+        reason: String,
+    },
+    /// A model should be fitted once the frames before it are committed.
+    FitWanted(FitWanted),
+    /// A model took over.
+    TakeOver(TakeOver),
+    /// The state of a series' chain after a row, so that a restart needs to replay only the rows since.
+    Checkpoint {
+        /// The series.
+        series: SeriesId,
+        /// The last row it includes.
+        at: Timestamp,
+        /// Versioned bytes.
+        bytes: Vec<u8>,
+    },
+}

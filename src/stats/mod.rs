@@ -1,0 +1,1 @@
+//! Plain statistics: scores, p-values, moments, quantiles, smoothing kernels, tails.
