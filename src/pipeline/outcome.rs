@@ -50,6 +50,8 @@ pub struct FitWanted {
     pub to: Timestamp,
     /// Closed rows in `[from, to]`.
     pub n_rows: usize,
+    /// Spans `[start, end)` in which an alert was open: never learned from.
+    pub excluded: Vec<(Timestamp, Timestamp)>,
 }
 
 /// A model begins to judge a series.
@@ -66,7 +68,7 @@ pub struct TakeOver {
 }
 
 /// One thing the pipeline wants done.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Outcome {
     /// A series spoke for the first time.
     SeriesSeen {
@@ -123,6 +125,13 @@ pub enum Outcome {
     },
     /// A model should be fitted once the frames before it are committed.
     FitWanted(FitWanted),
+    /// A fitted model to keep. Comes before the take-over that names it.
+    Model {
+        /// Whose.
+        series: SeriesId,
+        /// The model.
+        bundle: std::sync::Arc<crate::bundle::ModelBundle>,
+    },
     /// A model took over.
     TakeOver(TakeOver),
     /// The state of a series' chain after a row, so that a restart needs to replay only the rows since.
