@@ -1,1 +1,27 @@
 //! The store: frames, scores, alerts, models and the outbox in one SQLite file.
+//!
+//! One connection writes, behind [`Store`]; everything that a batch of outcomes says is committed in one transaction,
+//! idempotently: a redelivered batch changes nothing. Any number of connections read, behind [`Reader`], and never
+//! wait for the writer. SQL lives here and nowhere else, one file per table. The store knows no topic, route or
+//! clock: the time of a deed is an argument.
+//!
+//! * [`StoreConfig`], [`Retention`], [`Age`]: the sections `[store]` and `[retention]`.
+//! * [`Store`]: open, commit, restore, models, outbox, what people do to alerts, retention.
+//! * [`Reader`] and its rows: series, scores, readings, alerts, transitions, models.
+
+mod age;
+mod config;
+mod fault;
+mod reader;
+mod restore;
+mod writer;
+
+pub use age::{Age, AgeError};
+pub use config::{DATABASE_FILE, Retention, StoreConfig, StoreUrl, StoreUrlError, Synchronous};
+pub use fault::{CommitError, OpenError, Reaction, ReadError};
+pub use reader::{
+    AlertQuery, FrameBucket, ModelRow, Reader, RowQuery, ScoreBucket, ScoreView, SeriesQuery, SeriesRow,
+    StoredTransition, TakeOverRow,
+};
+pub use restore::{Checkpoint, RestoredAlert, RestoredSeries};
+pub use writer::{Committed, NewModel, Store};
