@@ -1,1 +1,30 @@
-//! The HTTP API, one file per resource.
+//! The HTTP side: query API, live events, metrics, docs and the page, one file per resource.
+//!
+//! It reads through the store's reader and changes nothing itself: what a person asks for
+//! (acknowledge, label, silence) is handed to the one writer. It knows nothing of topics, models or SQL.
+//!
+//! * [`HttpConfig`], [`AppState`], [`serve`]: how the service starts it.
+//! * [`Live`], [`Readiness`], [`About`]: what the service tells it.
+//! * [`view`]: the JSON forms, shared with the command line.
+
+mod about;
+mod config;
+mod docs;
+mod error;
+mod extract;
+mod health;
+mod live;
+mod readiness;
+mod router;
+mod server;
+mod state;
+pub mod view;
+
+pub use about::About;
+pub use config::HttpConfig;
+pub use error::{ApiError, Problem};
+pub use live::{Live, LiveEvent};
+pub use readiness::{Check, Readiness};
+pub use router::openapi;
+pub use server::serve;
+pub use state::AppState;

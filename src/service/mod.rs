@@ -1,1 +1,3 @@
 //! The running service: supervisor, training, telemetry.
+
+pub mod telemetry;

@@ -1,0 +1,131 @@
+//! What just happened, for whoever is watching: a bounded broadcast that never waits for a slow watcher.
+//!
+//! It is a convenience, not a record: a watcher that falls behind loses the oldest batches, is told how many, and
+//! reads the store again. The record of transitions is the store's, and `alerts/stream` reads it there.
+
+use std::sync::Arc;
+
+use tokio::sync::broadcast;
+
+use crate::pipeline::{Outcome, ScoreRow, SettledRow};
+use crate::series::{SeriesId, Timestamp};
+use crate::verdict::{SeriesState, Transition};
+
+/// Batches kept for a slow watcher. One commit is one batch, at most about fifty a second, so a watcher may
+/// hang for some seconds before it loses anything.
+const BATCHES_MAX: usize = 256;
+
+/// One thing that happened and is committed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LiveEvent {
+    /// A row was judged.
+    Score {
+        /// Whose.
+        series: SeriesId,
+        /// The row.
+        score: ScoreRow,
+    },
+    /// An earlier row settled.
+    Settled {
+        /// Whose.
+        series: SeriesId,
+        /// The score.
+        settled: SettledRow,
+    },
+    /// A series is in another state.
+    State {
+        /// Whose.
+        series: SeriesId,
+        /// The state.
+        state: SeriesState,
+        /// Since when.
+        at: Timestamp,
+        /// Why, in one sentence.
+        reason: String,
+    },
+    /// An alert opened or resolved.
+    Transition(Transition),
+}
+
+impl LiveEvent {
+    /// The series it is about.
+    pub fn series(&self) -> &SeriesId {
+        match self {
+            Self::Score { series, .. } | Self::Settled { series, .. } | Self::State { series, .. } => series,
+            Self::Transition(transition) => &transition.alert.series,
+        }
+    }
+
+    fn from_outcome(outcome: &Outcome) -> Option<Self> {
+        match outcome {
+            Outcome::Score { series, score } => Some(Self::Score { series: series.clone(), score: score.clone() }),
+            Outcome::Settled { series, settled } => Some(Self::Settled { series: series.clone(), settled: *settled }),
+            Outcome::State { series, state, at, reason } => {
+                Some(Self::State { series: series.clone(), state: *state, at: *at, reason: reason.clone() })
+            }
+            Outcome::Transition(transition) => Some(Self::Transition(transition.clone())),
+            _ => None,
+        }
+    }
+}
+
+/// The sending side, held by the service; watchers subscribe through it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Live {
+    sender: broadcast::Sender<Arc<[LiveEvent]>>,
+}
+
+impl Live {
+    /// A broadcast without watchers.
+    pub fn new() -> Self {
+        Self { sender: broadcast::Sender::new(BATCHES_MAX) }
+    }
+
+    /// Tells every watcher what a commit contained. Costs nothing while nobody watches; never waits.
+    pub fn on_committed(&self, outcomes: &[Outcome]) {
+        if self.sender.receiver_count() == 0 {
+            return;
+        }
+        let events: Arc<[LiveEvent]> = outcomes.iter().filter_map(LiveEvent::from_outcome).collect();
+        if !events.is_empty() {
+            // An error means the last watcher has just left.
+            let _ = self.sender.send(events);
+        }
+    }
+
+    /// A new watcher, which sees what is committed from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<[LiveEvent]>> {
+        self.sender.subscribe()
+    }
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(name: &str) -> Outcome {
+        Outcome::State {
+            series: SeriesId::parse(name).unwrap(),
+            state: SeriesState::Normal,
+            at: Timestamp::from_ms(1),
+            reason: "test".to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_slow_watcher_loses_the_oldest_batches_and_is_told_how_many() {
+        let live = Live::new();
+        let mut watcher = live.subscribe();
+        for i in 0..BATCHES_MAX + 3 {
+            live.on_committed(&[state(&format!("pump-{i}"))]);
+        }
+        assert_eq!(watcher.recv().await, Err(broadcast::error::RecvError::Lagged(3)));
+        assert_eq!(watcher.recv().await.unwrap()[0].series().as_str(), "pump-3");
+    }
+}
