@@ -20,14 +20,8 @@ pub struct AgeError {
 }
 
 /// Units, longest first, with their length in milliseconds.
-const UNITS: [(&str, i64); 6] = [
-    ("y", 365 * 86_400_000),
-    ("w", 7 * 86_400_000),
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-];
+const UNITS: [(&str, i64); 6] =
+    [("y", 365 * 86_400_000), ("w", 7 * 86_400_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
 
 impl Age {
     /// No end.

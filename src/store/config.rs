@@ -148,7 +148,8 @@ mod tests {
         for (text, path) in [("sqlite:kilter.db", "kilter.db"), ("sqlite:///var/lib/k.db", "/var/lib/k.db")] {
             assert_eq!(text.parse::<StoreUrl>().unwrap().path(), Path::new(path));
         }
-        for text in ["", "sqlite:", "kilter.db", "postgres://localhost/kilter", "sqlite::memory:", "sqlite:a?mode=rwc"] {
+        for text in ["", "sqlite:", "kilter.db", "postgres://localhost/kilter", "sqlite::memory:", "sqlite:a?mode=rwc"]
+        {
             assert!(text.parse::<StoreUrl>().is_err(), "{text}");
         }
     }

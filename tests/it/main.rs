@@ -1,0 +1,4 @@
+//! Tests of the whole program, one file per subject.
+
+mod architecture;
+mod cli;
