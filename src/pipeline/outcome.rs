@@ -1,5 +1,7 @@
 //! What the pipeline wants done: rows to write, transitions to report, models to fit. Plain data; it does nothing itself.
 
+use serde::{Deserialize, Serialize};
+
 use crate::series::{ChannelName, Frame, SeriesId, Timestamp};
 use crate::verdict::{SeriesState, Transition};
 
@@ -40,7 +42,7 @@ pub struct SettledRow {
 }
 
 /// A request to fit a model on the closed frames of a series, oldest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FitWanted {
     /// Whose.
     pub series: SeriesId,
@@ -48,8 +50,6 @@ pub struct FitWanted {
     pub from: Timestamp,
     /// Last row to use, included.
     pub to: Timestamp,
-    /// Closed rows in `[from, to]`.
-    pub n_rows: usize,
     /// Spans `[start, end)` in which an alert was open: never learned from.
     pub excluded: Vec<(Timestamp, Timestamp)>,
 }
@@ -122,6 +122,15 @@ pub enum Outcome {
         at: Timestamp,
         /// One sentence for people: why, or how far the warm-up is.
         reason: String,
+    },
+    /// How far the gathering of rows for the first model is. Not stored.
+    WarmUp {
+        /// The series.
+        series: SeriesId,
+        /// Usable rows so far.
+        n_rows: u64,
+        /// Usable rows at which the first model is fitted.
+        n_wanted: u64,
     },
     /// A model should be fitted once the frames before it are committed.
     FitWanted(FitWanted),
