@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::series::{ChannelName, Frame, SeriesId, Timestamp};
 use crate::verdict::{SeriesState, Transition};
+use crate::windowing::OpenRow;
 
 /// One judged row of a series, as stored. Written once, never rewritten.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,15 +87,20 @@ pub enum Outcome {
         /// Its name.
         channel: ChannelName,
     },
-    /// A row to keep. An unfinished row (`is_closed` false) is written so that a restart can go on filling it;
-    /// it is written again when more of it arrives and once more when it closes.
+    /// A closed row to keep; nothing more can change it.
     Frame {
         /// The series.
         series: SeriesId,
         /// The row.
         frame: Frame,
-        /// True when nothing more can change it.
-        is_closed: bool,
+    },
+    /// A row that is being filled, kept so that a restart can go on filling it. It comes again when more of it
+    /// arrives, and as [`Outcome::Frame`] of the same time when it closes.
+    OpenRow {
+        /// The series.
+        series: SeriesId,
+        /// The row so far.
+        row: OpenRow,
     },
     /// A judged row.
     Score {
