@@ -1,1 +1,21 @@
-//! Members that reconstruct a window's last row, and the fusion of their residuals.
+//! Detectors: what a window of readings should look like, and how far it does not.
+//!
+//! Every member reconstructs the last row of a window from the window; the [`Detector`] scales the window, asks its
+//! members, normalises their squared residuals by held-out ones and fuses them into one number per row.
+//! Arrays and seeds only: no series name, topic, table, route or clock is known here.
+
+mod baseline;
+mod fusion;
+mod held_out;
+mod kmeans;
+mod member;
+mod spec;
+mod training;
+
+pub use baseline::Baseline;
+pub use fusion::{Detector, FusedRow, Normaliser, RowScratch};
+pub use held_out::{FitMembers, HeldOut, hold_out};
+pub use kmeans::Kmeans;
+pub use member::{FittedMember, Member, MemberError, MemberParts, MemberScratch, Tensor, rebuild};
+pub use spec::{DetectorSpec, KmeansSpec, PcaSpec, RandomFeaturesSpec, VarSpec};
+pub use training::{Scaler, TrainingRows};

@@ -26,6 +26,7 @@ const HOUSE: &[(&str, u8, &[&str])] = &[
             "rand_distr",
             "rayon",
             "serde",
+            "serde_json",
             "thiserror",
         ],
     ),
@@ -33,7 +34,7 @@ const HOUSE: &[(&str, u8, &[&str])] = &[
     ("windowing", 1, &["serde", "thiserror"]),
     ("verdict", 1, &["serde", "serde_json", "thiserror", "rand", "rand_chacha"]),
     ("bundle", 2, &["safetensors", "serde", "serde_json", "sha2", "thiserror", "ndarray", "rayon"]),
-    ("pipeline", 3, &["serde", "serde_json", "thiserror"]),
+    ("pipeline", 3, &["postcard", "serde", "serde_json", "thiserror"]),
     ("evaluate", 3, &["serde", "serde_json", "thiserror", "csv", "rayon", "plotters"]),
     (
         "ingest",
