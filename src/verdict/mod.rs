@@ -1,7 +1,24 @@
-//! From scores to decisions: calibration, decision rules, and the life of an alert.
+//! From fused residuals to decisions: calibration, alarm budgets, decision rules, and the life of an alert.
+//!
+//! Pure state machines: numbers and event times in, judgements out. The state of every machine can be saved and
+//! resumed bit for bit.
 
 mod alert;
+mod betting;
+mod budget;
+mod calibration;
+mod decision;
+mod judge;
+mod machine;
+mod threshold;
 
 pub use alert::{
     Alert, AlertChannel, AlertId, AlertKind, AlertState, SeriesState, Severity, Transition, TransitionKind,
 };
+pub use betting::{Betting, BettingSpec, BettingState, LevelShift};
+pub use budget::{AlarmBudget, BudgetError, BudgetPeriod, HonestBudget};
+pub use calibration::{Calibration, SmoothingSpec};
+pub use decision::{DecisionRule, DecisionSpec};
+pub use judge::{Judge, JudgeState, RowJudgement};
+pub use machine::{AlertMachine, AlertPhase, Verdict};
+pub use threshold::{FixedSpec, QuantileSpec, ThresholdRule, ThresholdState};

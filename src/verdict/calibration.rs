@@ -1,0 +1,107 @@
+//! What normal looks like: the fused residuals of held-out training rows, and the levels drawn from them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::stats::{Ewma, PValue, SettledKernel, quantile_sorted, sorted};
+
+/// Share of held-out rows below the notable level, 1.0 on the display scale.
+const NOTABLE_SHARE: f64 = 0.995;
+/// The display scale never divides by less.
+const NOTABLE_MIN: f64 = 1e-9;
+
+/// How fused residuals are smoothed into scores.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SmoothingSpec {
+    /// Weight of the newest row in the live score, in (0, 1].
+    pub live_alpha: f64,
+    /// The same for the settled score.
+    pub settled_alpha: f64,
+    /// Rows the settled score looks ahead.
+    pub settle_delay_rows: usize,
+}
+
+impl Default for SmoothingSpec {
+    fn default() -> Self {
+        Self { live_alpha: 0.03, settled_alpha: 0.02, settle_delay_rows: 31 }
+    }
+}
+
+/// Held-out fused residuals in time order, with the notable levels of both scores.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Calibration {
+    /// Fused residuals of the held-out rows, in time order.
+    pub rows: Vec<f64>,
+    /// How they are smoothed.
+    pub smoothing: SmoothingSpec,
+    /// Live level that counts as 1.0.
+    pub live_notable: f64,
+    /// Settled level that counts as 1.0.
+    pub settled_notable: f64,
+    /// Live levels of the held-out rows, sorted upwards.
+    live_sorted: Vec<f64>,
+}
+
+impl Calibration {
+    /// Draws the levels from held-out fused residuals in time order.
+    pub fn fit(rows: Vec<f64>, smoothing: SmoothingSpec) -> Self {
+        let mut live = Ewma::new(smoothing.live_alpha);
+        let live_sorted = sorted(rows.iter().map(|u| live.push(*u)).collect());
+        let mut kernel = SettledKernel::new(smoothing.settled_alpha, smoothing.settle_delay_rows);
+        let mut settled: Vec<f64> = rows.iter().filter_map(|u| kernel.push((), *u)).map(|(_, s)| s).collect();
+        settled.extend(kernel.settle_rest().into_iter().map(|(_, s)| s));
+        let notable = |sorted: &[f64]| quantile_sorted(sorted, NOTABLE_SHARE).max(NOTABLE_MIN);
+        Self {
+            live_notable: notable(&live_sorted),
+            settled_notable: notable(&sorted(settled)),
+            live_sorted,
+            rows,
+            smoothing,
+        }
+    }
+
+    /// Held-out rows.
+    pub fn n_rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Share of held-out rows whose live level is at least this.
+    pub fn p_value(&self, live_level: f64) -> PValue {
+        PValue::among(&self.live_sorted, live_level)
+    }
+
+    /// The `share` quantile of the held-out live levels.
+    pub fn live_quantile(&self, share: f64) -> f64 {
+        quantile_sorted(&self.live_sorted, share)
+    }
+
+    /// Logarithms of the block maxima of the held-out rows, sorted upwards.
+    pub fn block_maxima(&self, block_rows: usize) -> Vec<f64> {
+        let maximum = |block: &[f64]| block.iter().fold(f64::MIN_POSITIVE, |a, b| a.max(*b)).ln();
+        sorted(self.rows.chunks_exact(block_rows.max(1)).map(maximum).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_quantiles_of_the_same_smoothing() {
+        let rows: Vec<f64> = (0..1000).map(|i| f64::from(i * 7919 % 1000)).collect();
+        let none = SmoothingSpec { live_alpha: 1.0, settled_alpha: 1.0, settle_delay_rows: 0 };
+        let calibration = Calibration::fit(rows, none);
+        // Without smoothing the levels are quantiles of 0..999 themselves.
+        assert!((calibration.live_notable - 0.995 * 999.0).abs() < 1e-9);
+        assert!((calibration.settled_notable - 0.995 * 999.0).abs() < 1e-9);
+        assert!((calibration.p_value(990.0).value() - 11.0 / 1001.0).abs() < 1e-12);
+        assert_eq!(calibration.block_maxima(8).len(), 125);
+    }
+
+    #[test]
+    fn an_empty_or_constant_calibration_divides_by_no_zero() {
+        let empty = Calibration::fit(Vec::new(), SmoothingSpec::default());
+        assert!(empty.live_notable > 0.0 && empty.p_value(1.0).value() == 1.0);
+        let flat = Calibration::fit(vec![0.0; 50], SmoothingSpec::default());
+        assert!(flat.live_notable > 0.0 && flat.block_maxima(8)[0].is_finite());
+    }
+}
