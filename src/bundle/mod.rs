@@ -1,5 +1,12 @@
-//! Model bundles: all that is needed to judge a series, fitted, versioned and as bytes.
+//! All that is needed to judge a series: fitted, calibrated, versioned, and as bytes.
+//!
+//! [`fit`] learns a [`ModelBundle`] from rows; [`ModelBundle::encode`] makes it a safetensors file with one line of
+//! JSON; [`ModelBundle::decode`] refuses every byte that was altered.
 
-/// A fitted model: all that is needed to judge a series.
-#[derive(Debug)]
-pub struct ModelBundle {}
+mod codec;
+mod fit;
+mod model;
+
+pub use codec::DecodeBundleError;
+pub use fit::{FitError, FitInput, FitProgress, ROWS_MIN, fit};
+pub use model::{ModelBundle, Provenance};

@@ -1,0 +1,239 @@
+//! Learning a bundle from rows: scale, hold out, normalise, calibrate, then fit once more on everything.
+
+use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
+
+use super::{ModelBundle, Provenance};
+use crate::detector::{
+    Baseline, Detector, DetectorSpec, FittedMember, HeldOut, Kmeans, Member, MemberError, Normaliser, Scaler,
+    TrainingRows, hold_out,
+};
+use crate::series::{ChannelName, Timestamp};
+use crate::verdict::{Calibration, SmoothingSpec};
+
+/// Below this many usable rows nothing can be said.
+pub const ROWS_MIN: usize = 50;
+/// A window may be learned from when at least this share of its cells is present.
+const PRESENT_SHARE_MIN: f64 = 0.5;
+
+/// Rows to learn from.
+#[derive(Debug, Clone)]
+pub struct FitInput {
+    /// Channels, sorted by name.
+    pub channels: Vec<ChannelName>,
+    /// Values in the sender's unit, `[N, C]`.
+    pub values: Vec<f64>,
+    /// `[N, C]`, true = present.
+    pub mask: Vec<bool>,
+    /// Event time of the first row.
+    pub first_at: Timestamp,
+    /// Event time of the last row.
+    pub last_at: Timestamp,
+    /// Rows on which an alert was open: never learned.
+    pub excluded: Vec<Range<usize>>,
+}
+
+/// How far a fit is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum FitProgress {
+    /// A fold was held out and judged.
+    Fold {
+        /// Folds done.
+        done: usize,
+        /// Folds in all.
+        of: usize,
+    },
+    /// A trained member finished an epoch.
+    Epoch {
+        /// Epochs done.
+        epoch: usize,
+        /// Epochs at most.
+        epochs: usize,
+        /// Mean loss of the training windows.
+        loss: f64,
+        /// Mean loss of the validation windows.
+        validation_loss: f64,
+    },
+}
+
+/// Why nothing was fitted.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum FitError {
+    /// Too few rows that may be learned from.
+    #[error("{needed} usable rows are needed, {found} are there")]
+    TooFewRows {
+        /// Usable rows found.
+        found: usize,
+        /// Usable rows needed.
+        needed: usize,
+    },
+    /// Arrays do not fit together.
+    #[error("{found} values and {masked} mask cells are not rows of {channels} channels")]
+    Shape {
+        /// Values found.
+        found: usize,
+        /// Mask cells found.
+        masked: usize,
+        /// Channels.
+        channels: usize,
+    },
+    /// A present value is NaN or infinite.
+    #[error("the value of channel {channel} in row {row} is not finite")]
+    NotFinite {
+        /// The channel.
+        channel: ChannelName,
+        /// The row.
+        row: usize,
+    },
+    /// A member failed.
+    #[error(transparent)]
+    Member(MemberError),
+    /// The caller asked to stop.
+    #[error("fitting was cancelled")]
+    Cancelled,
+}
+
+impl From<MemberError> for FitError {
+    fn from(error: MemberError) -> Self {
+        if error == MemberError::Cancelled { FitError::Cancelled } else { FitError::Member(error) }
+    }
+}
+
+/// Learns a bundle.
+///
+/// The ladder: below 50 usable rows nothing, below `members_from_rows` the baseline alone, below
+/// `autoencoder_from_rows` the closed-form members, then all of them. `progress` may stop the fit.
+///
+/// # Errors
+/// When there are too few usable rows, arrays do not fit together, or the caller stops.
+pub fn fit(
+    input: &FitInput,
+    spec: &DetectorSpec,
+    progress: &mut dyn FnMut(FitProgress) -> ControlFlow<()>,
+) -> Result<ModelBundle, FitError> {
+    check(input)?;
+    let n_channels = input.channels.len();
+    let n_rows = input.values.len() / n_channels;
+    let is_used = used_rows(input, n_rows);
+    let n_used = is_used.iter().filter(|used| **used).count();
+    if n_used < ROWS_MIN {
+        return Err(FitError::TooFewRows { found: n_used, needed: ROWS_MIN });
+    }
+    let members = members_for(spec, n_used);
+    let n_time = if members == [Member::Baseline] { 1 } else { spec.n_time(n_used) };
+    let scaler = Scaler::fit(&input.values, &input.mask, n_channels, |row| is_used[row]);
+    let training = training_rows(input, &scaler, n_time);
+    let mut fit_all = |training: &TrainingRows| fit_members(training, &members, spec);
+    let mut folds = |done, of| match progress(FitProgress::Fold { done, of }) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(MemberError::Cancelled),
+    };
+    let held_out = hold_out(&training, spec.n_folds, &mut fit_all, &mut folds)?;
+    let fitted = fit_all(&training)?;
+    let normaliser = normaliser(&held_out, &training);
+    let smoothing = SmoothingSpec {
+        live_alpha: spec.live_alpha,
+        settled_alpha: spec.settled_alpha,
+        settle_delay_rows: spec.settle_delay_rows,
+    };
+    let calibration = Calibration::fit(held_out.fused(&normaliser), smoothing);
+    let detector = Detector { scaler, members: fitted, normaliser, n_time, n_channels };
+    let provenance = Provenance {
+        first_at: input.first_at,
+        last_at: input.last_at,
+        n_rows,
+        n_excluded: n_rows - is_used.iter().filter(|used| **used).count(),
+        spec: spec.clone(),
+        kilter_version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    Ok(ModelBundle::from_parts(input.channels.clone(), detector, calibration, provenance))
+}
+
+fn check(input: &FitInput) -> Result<(), FitError> {
+    let channels = input.channels.len();
+    let (found, masked) = (input.values.len(), input.mask.len());
+    if channels == 0 || found != masked || found % channels != 0 {
+        return Err(FitError::Shape { found, masked, channels });
+    }
+    match input.values.iter().zip(&input.mask).position(|(value, present)| *present && !value.is_finite()) {
+        Some(cell) => {
+            Err(FitError::NotFinite { channel: input.channels[cell % channels].clone(), row: cell / channels })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Rows that may be learned from: not excluded, and at least one cell present.
+fn used_rows(input: &FitInput, n_rows: usize) -> Vec<bool> {
+    let mut is_used: Vec<bool> =
+        input.mask.chunks_exact(input.channels.len()).map(|present| present.contains(&true)).collect();
+    for range in &input.excluded {
+        is_used[range.start.min(n_rows)..range.end.min(n_rows)].fill(false);
+    }
+    is_used
+}
+
+/// The members of so many usable rows.
+fn members_for(spec: &DetectorSpec, n_used: usize) -> Vec<Member> {
+    let mut members: Vec<Member> = Vec::new();
+    for member in &spec.members {
+        let is_ready = !member.is_trained() || n_used >= spec.autoencoder_from_rows;
+        if is_ready && !members.contains(member) && matches!(member, Member::Kmeans | Member::Baseline) {
+            members.push(*member);
+        }
+    }
+    if n_used < spec.members_from_rows || members.is_empty() {
+        members = vec![Member::Baseline];
+    }
+    members
+}
+
+/// Scaled rows and the windows that hold no excluded row and enough present cells.
+fn training_rows(input: &FitInput, scaler: &Scaler, n_time: usize) -> TrainingRows {
+    let n_channels = input.channels.len();
+    let n_rows = input.values.len() / n_channels;
+    let mut rows = vec![0.0; input.values.len()];
+    scaler.scale_rows(&input.values, &input.mask, &mut rows);
+    let mut is_excluded = vec![false; n_rows];
+    for range in &input.excluded {
+        is_excluded[range.start.min(n_rows)..range.end.min(n_rows)].fill(true);
+    }
+    let all = TrainingRows { mask: input.mask.clone(), ..TrainingRows::complete(rows, n_channels, n_time) };
+    let enough = PRESENT_SHARE_MIN * (n_time * n_channels) as f64;
+    all.keeping(|start| {
+        let cells = &input.mask[start * n_channels..(start + n_time) * n_channels];
+        !is_excluded[start..start + n_time].contains(&true)
+            && cells.iter().filter(|present| **present).count() as f64 >= enough
+    })
+}
+
+fn fit_members(
+    training: &TrainingRows,
+    members: &[Member],
+    spec: &DetectorSpec,
+) -> Result<Vec<Arc<dyn FittedMember>>, MemberError> {
+    members
+        .iter()
+        .map(|member| -> Result<Arc<dyn FittedMember>, MemberError> {
+            Ok(match member {
+                Member::Kmeans => Arc::new(Kmeans::fit(training, &spec.kmeans, spec.seed)?),
+                _ => Arc::new(Baseline::new()),
+            })
+        })
+        .collect()
+}
+
+fn normaliser(held_out: &HeldOut, training: &TrainingRows) -> Normaliser {
+    let levels = (0..held_out.residuals.len()).map(|m| Normaliser::level(&held_out.means(m))).collect();
+    let n_channels = training.n_channels;
+    let mut squares = vec![0.0; n_channels];
+    let mut counts = vec![0_usize; n_channels];
+    for (cell, (z, present)) in training.rows.iter().zip(&training.mask).enumerate() {
+        if *present {
+            squares[cell % n_channels] += f64::from(*z) * f64::from(*z);
+            counts[cell % n_channels] += 1;
+        }
+    }
+    let means: Vec<f64> = squares.iter().zip(&counts).map(|(sum, n)| sum / (*n).max(1) as f64).collect();
+    Normaliser { levels, baseline: Normaliser::level(&means) }
+}

@@ -1,0 +1,58 @@
+//! The model bundle: a detector, its calibration and where both come from.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::detector::{Detector, DetectorSpec, Member};
+use crate::series::{ChannelName, Timestamp};
+use crate::verdict::Calibration;
+
+/// Where a model comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Event time of the first training row.
+    pub first_at: Timestamp,
+    /// Event time of the last training row.
+    pub last_at: Timestamp,
+    /// Training rows, all.
+    pub n_rows: usize,
+    /// Rows left out because an alert was open on them.
+    pub n_excluded: usize,
+    /// What was asked for.
+    pub spec: DetectorSpec,
+    /// Version of the program that fitted it.
+    pub kilter_version: String,
+}
+
+/// All that is needed to judge a series.
+#[derive(Debug, Clone)]
+pub struct ModelBundle {
+    /// First 16 hex digits of the SHA-256 of its bytes.
+    pub(super) id: String,
+    /// Channels, sorted by name; position is the channel index of every array in here.
+    pub channels: Vec<ChannelName>,
+    /// Scaler, members and levels.
+    pub detector: Detector,
+    /// What normal looks like.
+    pub calibration: Arc<Calibration>,
+    /// Where it comes from.
+    pub provenance: Provenance,
+}
+
+impl ModelBundle {
+    /// Its name: the first 16 hex digits of the SHA-256 of its bytes. The same rows and spec give the same name.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Rows of a window, T.
+    pub fn n_time(&self) -> usize {
+        self.detector.n_time
+    }
+
+    /// Members, in the order of `member_contributions`.
+    pub fn members(&self) -> Vec<Member> {
+        self.detector.members.iter().map(|member| member.member()).collect()
+    }
+}
