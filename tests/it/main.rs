@@ -2,4 +2,3 @@
 
 mod architecture;
 mod cli;
-mod recording;

@@ -1,0 +1,231 @@
+//! The pure chain of one series under one model: a closed row in, its judgement out.
+//!
+//! This is the only scoring path: the daemon, `score`, `evaluate` and every test push rows through it, so that the
+//! same rows give the same bits live, offline, in any batching and after a restart.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ScoreRow, SettledRow};
+use crate::bundle::ModelBundle;
+use crate::detector::{Member, RowScratch};
+use crate::series::{Frame, Timestamp, WindowBuffer};
+use crate::stats::Ewma;
+use crate::verdict::{DecisionSpec, Judge, JudgeState, LevelShift, RowJudgement, Verdict};
+
+/// Version of the saved state; an older one starts the chain anew.
+const STATE_VERSION: u32 = 1;
+
+/// Whether a row belongs to the training rows of its model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The model learned from it: it warms window and smoothing, the decision rule is not fed, evidence is 0.
+    Training,
+    /// The model judges it.
+    Scoring,
+}
+
+/// What the chain says about a row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    /// The judged row; none until the window is full, and when no cell of the row is present.
+    pub score: Option<ScoreRow>,
+    /// The settled score of an earlier row.
+    pub settled: Option<SettledRow>,
+    /// Values seen, in the sender's unit, `[channel]` of the model.
+    pub observed: Vec<Option<f64>>,
+    /// A lasting change of level that counts as normal from this row on.
+    pub accepted_shift: Option<LevelShift>,
+}
+
+impl Judged {
+    /// The row as the alert machine sees it.
+    pub fn verdict(&self) -> Option<Verdict<'_>> {
+        self.score.as_ref().map(|score| Verdict {
+            at: score.at,
+            live_score: score.live_score,
+            p_value: score.p_value,
+            evidence: score.evidence,
+            is_anomalous: score.is_anomalous,
+            contributions: &score.contributions,
+            observed: &self.observed,
+            expected: &score.expected,
+        })
+    }
+}
+
+/// Why a saved state cannot be used.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum RestoreError {
+    /// Unreadable, or of another version.
+    #[error("the saved state is unreadable: {reason}")]
+    Unreadable {
+        /// What is wrong.
+        reason: String,
+    },
+    /// It belongs to another model.
+    #[error("the saved state belongs to model {found}, expected {expected}")]
+    OtherModel {
+        /// Model in the state.
+        found: String,
+        /// Model given.
+        expected: String,
+    },
+}
+
+/// All that a restart needs besides the last T - 1 rows.
+#[derive(Debug, Serialize, Deserialize)]
+struct Saved {
+    version: u32,
+    model_id: String,
+    judge: JudgeState,
+    baseline: Ewma,
+}
+
+/// The chain of one series under one model.
+#[derive(Debug, Clone)]
+pub struct Chain {
+    bundle: Arc<ModelBundle>,
+    channel_indexes: Vec<usize>,
+    window: WindowBuffer,
+    scratch: RowScratch,
+    judge: Judge,
+    baseline: Ewma,
+    /// Position of the autoencoder and of the PCA among the members.
+    reported: [Option<usize>; 2],
+}
+
+impl Chain {
+    /// A chain that has seen nothing; `channel_indexes[i]` is the frame index of the model's channel i.
+    ///
+    /// # Panics
+    /// When there is not one index per channel of the model.
+    pub fn new(bundle: Arc<ModelBundle>, decision: &DecisionSpec, channel_indexes: Vec<usize>) -> Self {
+        assert_eq!(channel_indexes.len(), bundle.channels.len(), "one frame index per channel of the model");
+        let members = bundle.members();
+        let position = |wanted: Member| members.iter().position(|member| *member == wanted);
+        Self {
+            window: WindowBuffer::new(bundle.n_time(), channel_indexes.clone()),
+            scratch: RowScratch::default(),
+            judge: Judge::new(Arc::clone(&bundle.calibration), decision),
+            baseline: Ewma::new(bundle.calibration.smoothing.live_alpha),
+            reported: [position(Member::Autoencoder), position(Member::Pca)],
+            channel_indexes,
+            bundle,
+        }
+    }
+
+    /// The model.
+    pub fn bundle(&self) -> &Arc<ModelBundle> {
+        &self.bundle
+    }
+
+    /// Takes in a closed row, in time order.
+    pub fn push(&mut self, frame: &Frame, phase: Phase) -> Judged {
+        let observed = self.observed(frame);
+        let is_scored = match self.window.push(frame) {
+            Some(window) => self.bundle.detector.score(window, &mut self.scratch),
+            None => false,
+        };
+        if !is_scored {
+            return Judged { score: None, settled: None, observed, accepted_shift: None };
+        }
+        let row = &self.scratch.row;
+        let judgement = match phase {
+            Phase::Training => self.judge.warm(frame.at, row.fused),
+            Phase::Scoring => self.judge.on_row(frame.at, row.fused),
+        };
+        let baseline_error = self.baseline.push(row.baseline);
+        Judged {
+            score: Some(self.score_row(frame.at, &judgement, baseline_error)),
+            settled: judgement.settled.map(|(at, settled_score)| SettledRow { at, settled_score }),
+            observed,
+            accepted_shift: judgement.accepted_shift,
+        }
+    }
+
+    /// After a gap too long to bridge: the window starts anew, smoothing and decision go on.
+    pub fn on_gap(&mut self) {
+        self.window.clear();
+    }
+
+    /// Settled scores of the rows still waiting, with the look-ahead there is. For the end of a recording.
+    pub fn settle_rest(&self) -> Vec<SettledRow> {
+        self.judge.settle_rest().into_iter().map(|(at, settled_score)| SettledRow { at, settled_score }).collect()
+    }
+
+    /// Takes back an accepted level shift.
+    pub fn undo_shift(&mut self) {
+        self.judge.undo_shift();
+    }
+
+    /// All that changes while judging, except the window.
+    pub fn save(&self) -> Vec<u8> {
+        let saved = Saved {
+            version: STATE_VERSION,
+            model_id: self.bundle.id().to_owned(),
+            judge: self.judge.state(),
+            baseline: self.baseline.clone(),
+        };
+        // Plain data into memory: there is nothing that could fail, and an empty state is refused by `restore`.
+        postcard::to_allocvec(&saved).unwrap_or_default()
+    }
+
+    /// The chain that [`Chain::save`] described. [`Chain::refill`] it with the last T - 1 rows (fewer after a gap) and
+    /// it continues bit for bit.
+    ///
+    /// # Errors
+    /// When the bytes are unreadable or belong to another model.
+    pub fn restore(
+        bundle: Arc<ModelBundle>,
+        decision: &DecisionSpec,
+        channel_indexes: Vec<usize>,
+        saved: &[u8],
+    ) -> Result<Self, RestoreError> {
+        let saved: Saved =
+            postcard::from_bytes(saved).map_err(|e| RestoreError::Unreadable { reason: e.to_string() })?;
+        if saved.version != STATE_VERSION {
+            return Err(RestoreError::Unreadable { reason: format!("version {}", saved.version) });
+        }
+        if saved.model_id != bundle.id() {
+            return Err(RestoreError::OtherModel { found: saved.model_id, expected: bundle.id().to_owned() });
+        }
+        let mut chain = Self::new(bundle, decision, channel_indexes);
+        chain.judge.resume(saved.judge);
+        chain.baseline = saved.baseline;
+        Ok(chain)
+    }
+
+    /// Puts an already judged row back into the window after a restart, in time order.
+    pub fn refill(&mut self, frame: &Frame) {
+        self.window.push(frame);
+    }
+
+    fn observed(&self, frame: &Frame) -> Vec<Option<f64>> {
+        let value = |index: &usize| {
+            let is_present = frame.cells.get(*index).is_some_and(|cell| cell.is_present());
+            is_present.then(|| frame.values[*index])
+        };
+        self.channel_indexes.iter().map(value).collect()
+    }
+
+    fn score_row(&self, at: Timestamp, judgement: &RowJudgement, baseline_error: f64) -> ScoreRow {
+        let row = &self.scratch.row;
+        let error = |position: Option<usize>| position.map(|index| row.member_errors[index]);
+        ScoreRow {
+            at,
+            live_score: judgement.live_score,
+            evidence: judgement.evidence,
+            p_value: judgement.p_value.value(),
+            autoencoder_error: error(self.reported[0]),
+            pca_error: error(self.reported[1]),
+            baseline_error,
+            is_anomalous: judgement.is_anomalous,
+            contributions: row.contributions.clone(),
+            member_contributions: row.member_contributions.clone(),
+            expected: row.expected.clone(),
+        }
+    }
+}
