@@ -7,6 +7,8 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::store::{CommitError, ReadError};
+
 /// RFC 9457 problem details.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
@@ -71,6 +73,12 @@ pub enum ApiError {
         /// Bytes allowed.
         limit: usize,
     },
+    /// A page of another site sent the request.
+    #[error("a page of another site may read but not act")]
+    Foreign,
+    /// What is kept is damaged.
+    #[error("{0}")]
+    Damaged(String),
     /// What is asked for does not fit what is.
     #[error("{0}")]
     Conflict(String),
@@ -92,6 +100,8 @@ impl ApiError {
             Self::Body(_) => (StatusCode::UNPROCESSABLE_ENTITY, "body", "Unusable body"),
             Self::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "Wrong media type"),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Body too large"),
+            Self::Foreign => (StatusCode::FORBIDDEN, "foreign", "Sent by another site"),
+            Self::Damaged(_) => (StatusCode::INTERNAL_SERVER_ERROR, "damaged", "What is kept is damaged"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict", "Does not fit the present state"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Cannot answer now"),
         }
@@ -118,6 +128,23 @@ impl IntoResponse for ApiError {
         let mut response = (status, Json(self.problem())).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
+    }
+}
+
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::NoSuchSeries { series } => Self::Unknown { what: "series", found: series.to_string() },
+            ReadError::BadQuery { detail } => Self::Query(detail),
+            ReadError::DamagedRow { .. } => Self::Damaged(error.to_string()),
+            ReadError::Unusable { .. } => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<CommitError> for ApiError {
+    fn from(error: CommitError) -> Self {
+        Self::Unavailable(format!("nothing was changed: {error}"))
     }
 }
 
@@ -163,6 +190,8 @@ pub(super) fn kinds() -> Vec<(&'static str, StatusCode, &'static str)> {
         ApiError::Body(text()),
         ApiError::MediaType,
         ApiError::TooLarge { limit: BODY_BYTES_MAX },
+        ApiError::Foreign,
+        ApiError::Damaged(text()),
         ApiError::Conflict(text()),
         ApiError::Unavailable(text()),
     ]

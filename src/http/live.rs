@@ -9,7 +9,7 @@ use tokio::sync::broadcast;
 
 use crate::pipeline::{Outcome, ScoreRow, SettledRow};
 use crate::series::{SeriesId, Timestamp};
-use crate::verdict::{SeriesState, Transition};
+use crate::verdict::{Alert, SeriesState, Transition};
 
 /// Batches kept for a slow watcher. One commit is one batch, at most about fifty a second, so a watcher may
 /// hang for some seconds before it loses anything.
@@ -45,6 +45,8 @@ pub enum LiveEvent {
     },
     /// An alert opened or resolved.
     Transition(Transition),
+    /// A person acknowledged or labelled an alert.
+    AlertChanged(Alert),
 }
 
 impl LiveEvent {
@@ -53,6 +55,7 @@ impl LiveEvent {
         match self {
             Self::Score { series, .. } | Self::Settled { series, .. } | Self::State { series, .. } => series,
             Self::Transition(transition) => &transition.alert.series,
+            Self::AlertChanged(alert) => &alert.series,
         }
     }
 
@@ -86,10 +89,14 @@ impl Live {
         if self.sender.receiver_count() == 0 {
             return;
         }
-        let events: Arc<[LiveEvent]> = outcomes.iter().filter_map(LiveEvent::from_outcome).collect();
+        self.publish(outcomes.iter().filter_map(LiveEvent::from_outcome).collect());
+    }
+
+    /// Tells every watcher. Never waits.
+    pub fn publish(&self, events: Vec<LiveEvent>) {
         if !events.is_empty() {
-            // An error means the last watcher has just left.
-            let _ = self.sender.send(events);
+            // An error means that nobody watches.
+            let _ = self.sender.send(events.into());
         }
     }
 

@@ -1,6 +1,6 @@
 //! The HTTP side: query API, live events, metrics, docs and the page, one file per resource.
 //!
-//! It reads through the store's reader and changes nothing itself: what a person asks for
+//! It reads through the store's [`Reader`](crate::store::Reader) and changes nothing itself: what a person asks for
 //! (acknowledge, label, silence) is handed to the one writer. It knows nothing of topics, models or SQL.
 //!
 //! * [`HttpConfig`], [`AppState`], [`serve`]: how the service starts it.
@@ -8,21 +8,29 @@
 //! * [`view`]: the JSON forms, shared with the command line.
 
 mod about;
+mod alerts;
 mod config;
 mod docs;
 mod error;
 mod extract;
 mod health;
 mod live;
+mod models;
+mod paging;
 mod readiness;
 mod router;
+mod scores;
+mod series;
 mod server;
 mod state;
+mod stream;
 pub mod view;
 
 pub use about::About;
+pub use alerts::LabelRequest;
 pub use config::HttpConfig;
 pub use error::{ApiError, Problem};
+pub use health::Health;
 pub use live::{Live, LiveEvent};
 pub use readiness::{Check, Readiness};
 pub use router::openapi;

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::error::{ApiError, BODY_BYTES_MAX};
 use super::state::AppState;
-use super::{docs, health};
+use super::{alerts, docs, health, models, scores, series, stream};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -37,6 +37,19 @@ fn routes_and_document() -> (Router<AppState>, Document) {
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
         .routes(routes!(health::health))
+        .routes(routes!(series::list))
+        .routes(routes!(series::one))
+        .routes(routes!(scores::scores))
+        .routes(routes!(scores::readings))
+        .routes(routes!(alerts::list))
+        .routes(routes!(alerts::one))
+        .routes(routes!(alerts::acknowledge))
+        .routes(routes!(alerts::label))
+        .routes(routes!(stream::alerts))
+        .routes(routes!(stream::live))
+        .routes(routes!(models::list))
+        .routes(routes!(models::one))
+        .routes(routes!(models::take_overs))
         .routes(routes!(docs::openapi_json))
         .routes(routes!(docs::docs))
         .split_for_parts()
@@ -68,7 +81,14 @@ async fn guard(request: Request, next: Next) -> Response {
             ),
         ),
     ];
-    let mut response = next.run(request).await;
+    // Browsers say where a request comes from; a page of another site may not act in the name of a person who happens
+    // to reach this service.
+    let is_foreign =
+        request.headers().get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
+    let mut response = match request.method().is_safe() || !is_foreign {
+        true => next.run(request).await,
+        false => ApiError::Foreign.into_response(),
+    };
     for (name, value) in GUARDS {
         response.headers_mut().entry(name).or_insert(value);
     }

@@ -4,15 +4,20 @@ use std::fmt;
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::about::About;
 use super::live::Live;
 use super::readiness::Readiness;
+use crate::store::{Reader, Store};
 
 /// What the service hands to [`serve`](super::serve). Cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
+    /// Answers questions.
+    pub reader: Reader,
+    /// Writes what people do to alerts; none in a service that only reads.
+    pub store: Option<Store>,
     /// What just happened.
     pub live: Live,
     /// Whether the service does its work.
@@ -23,12 +28,31 @@ pub struct AppState {
     pub about: Arc<About>,
     /// True once the server is asked to stop, so that endless answers end.
     pub(super) closing: watch::Sender<bool>,
+    /// One permit for each event stream that may be open.
+    pub(super) streams: Arc<Semaphore>,
 }
 
+/// Event streams open at once: each holds a socket and a few kilobytes.
+const STREAMS_MAX: usize = 256;
+
 impl AppState {
-    /// State over a readiness watch and a metrics handle.
-    pub fn new(live: Live, readiness: watch::Receiver<Readiness>, metrics: PrometheusHandle, about: About) -> Self {
-        Self { live, readiness, metrics, about: Arc::new(about), closing: watch::Sender::new(false) }
+    /// State over a store, with nothing to tell yet: set the other fields where there is.
+    pub fn new(
+        reader: Reader,
+        store: Option<Store>,
+        readiness: watch::Receiver<Readiness>,
+        metrics: PrometheusHandle,
+    ) -> Self {
+        Self {
+            reader,
+            store,
+            live: Live::new(),
+            readiness,
+            metrics,
+            about: Arc::new(About::default()),
+            closing: watch::Sender::new(false),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+        }
     }
 }
 

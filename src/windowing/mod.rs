@@ -12,6 +12,8 @@ mod assembler;
 mod counts;
 mod fill;
 mod grid;
+#[cfg(test)]
+mod laws;
 mod open_row;
 
 pub use assembler::{Assembler, Closed, IndexedReading, Pushed};

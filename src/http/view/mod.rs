@@ -1,5 +1,20 @@
 //! The JSON forms of the API. Times are RFC 3339 in UTC; names are those of the contract and only ever gain fields.
 
+mod alert;
+mod event;
+mod model;
 mod moment;
+mod page;
+mod readings;
+mod score;
+mod series;
+pub(super) mod word;
 
+pub use alert::{AlertChannelView, AlertView, TransitionView};
+pub use event::{EventView, LaggedView};
+pub use model::{ModelView, TakeOverView};
 pub use moment::Moment;
+pub use page::Page;
+pub use readings::{ReadingRow, ReadingsView};
+pub use score::ScoreRowView;
+pub use series::SeriesView;

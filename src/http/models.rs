@@ -1,0 +1,71 @@
+//! `models`, `models/{id}` and `series/{series}/models`: what judges each series.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::error::{ApiError, Problem};
+use super::extract::{Path, Query};
+use super::series::parse_series;
+use super::state::AppState;
+use super::view::{ModelView, Page, TakeOverView};
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ModelParameters {
+    /// Only models fitted on, or judging, this series.
+    series: Option<String>,
+}
+
+/// Models, newest first.
+#[utoipa::path(get, path = "/api/v1/models", tag = "models", params(ModelParameters), responses(
+    (status = 200, description = "Models", body = Page<ModelView>),
+    (status = 400, description = "A parameter is unusable", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such series", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn list(
+    State(state): State<AppState>,
+    Query(parameters): Query<ModelParameters>,
+) -> Result<Json<Page<ModelView>>, ApiError> {
+    let series = parameters.series.as_deref().map(parse_series).transpose()?;
+    if let Some(series) = &series {
+        state.reader.one_series(series).await?;
+    }
+    let rows = state.reader.models(series.as_ref()).await?;
+    Ok(Json(Page { data: rows.into_iter().map(ModelView::from).collect(), next: None }))
+}
+
+/// One model.
+#[utoipa::path(get, path = "/api/v1/models/{id}", tag = "models",
+    params(("id" = String, Path, description = "Its id")),
+    responses(
+    (status = 200, description = "The model", body = ModelView),
+    (status = 400, description = "The path is unusable", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such model", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn one(State(state): State<AppState>, Path(id): Path<String>) -> Result<Json<ModelView>, ApiError> {
+    let model = state.reader.model(&id).await?;
+    let unknown = || ApiError::Unknown { what: "model", found: id.chars().take(64).collect() };
+    Ok(Json(model.ok_or_else(unknown)?.into()))
+}
+
+/// Which model judged a series from which row on, oldest first.
+#[utoipa::path(get, path = "/api/v1/series/{series}/models", tag = "models",
+    params(("series" = String, Path, description = "Its name, percent-encoded")),
+    responses(
+    (status = 200, description = "Take-overs", body = Page<TakeOverView>),
+    (status = 400, description = "The path is unusable", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such series", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn take_overs(
+    State(state): State<AppState>,
+    Path(series): Path<String>,
+) -> Result<Json<Page<TakeOverView>>, ApiError> {
+    let rows = state.reader.take_overs(&parse_series(&series)?).await?;
+    Ok(Json(Page { data: rows.into_iter().map(TakeOverView::from).collect(), next: None }))
+}

@@ -1,0 +1,157 @@
+//! `series/{series}/scores` and `series/{series}/readings`: rows in time, row by row or summed up by step.
+
+use std::collections::HashMap;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::error::{ApiError, Problem};
+use super::extract::{Path, Query};
+use super::paging::{Link, check_limit, check_range, encode};
+use super::series::parse_series;
+use super::state::AppState;
+use super::view::{Moment, Page, ReadingRow, ReadingsView, ScoreRowView};
+use crate::series::{ChannelName, HumanDuration, SeriesId, Timestamp};
+use crate::store::{ReadError, RowQuery, ScoreView};
+
+const LIMIT: u32 = 10_000;
+const LIMIT_MAX: u32 = 100_000;
+
+#[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct RowParameters {
+    /// First moment asked for; the oldest row when left out.
+    start: Option<Moment>,
+    /// First moment not asked for; no end when left out.
+    end: Option<Moment>,
+    /// Sum rows up by this length of time (`30s`, `5m`, `1h`), least and greatest kept. From a minute up it is rounded
+    /// up to whole minutes or hours.
+    #[serde(default)]
+    #[param(value_type = Option<String>, example = "5m")]
+    step: Option<HumanDuration>,
+    /// Most rows in the answer; 10000 when left out.
+    #[param(minimum = 1, maximum = 100000)]
+    limit: Option<u32>,
+    /// True adds contributions and expected values by channel to scores; not with `step`.
+    #[serde(default)]
+    detail: bool,
+}
+
+impl RowParameters {
+    fn query(&self) -> Result<RowQuery, ApiError> {
+        let (start, end) = check_range(self.start, self.end)?;
+        let limit = check_limit(self.limit, LIMIT, LIMIT_MAX)?;
+        Ok(RowQuery { start, end, limit, newest_first: false })
+    }
+
+    fn step_ms(&self) -> Result<Option<i64>, ApiError> {
+        match self.step.map(HumanDuration::as_ms) {
+            Some(ms) if ms < 1 => Err(ApiError::Parameter {
+                parameter: "step",
+                found: format!("{ms} ms"),
+                expected: "at least 1ms".to_owned(),
+            }),
+            step => Ok(step),
+        }
+    }
+
+    /// Link to the part after `last`, when the answer is as long as it may be.
+    fn next(&self, series: &SeriesId, resource: &str, last: Option<Timestamp>, after_ms: i64) -> Option<String> {
+        let link = Link::new(format!("/api/v1/series/{}/{resource}", encode(series.as_str())))
+            .with("start", last.map(|at| at.plus_ms(after_ms)))
+            .with("end", self.end)
+            .with("step", self.step)
+            .with("limit", self.limit)
+            .with("detail", self.detail.then_some(true));
+        last.map(|_| link.build())
+    }
+}
+
+/// Judged rows of a series, oldest first.
+#[utoipa::path(get, path = "/api/v1/series/{series}/scores", tag = "series",
+    params(("series" = String, Path, description = "Its name, percent-encoded"), RowParameters),
+    responses(
+    (status = 200, description = "Judged rows", body = Page<ScoreRowView>),
+    (status = 400, description = "A parameter is unusable", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such series", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn scores(
+    State(state): State<AppState>,
+    Path(series): Path<String>,
+    Query(parameters): Query<RowParameters>,
+) -> Result<Json<Page<ScoreRowView>>, ApiError> {
+    let series = parse_series(&series)?;
+    let query = parameters.query()?;
+    let is_full = |n: usize| n >= query.limit as usize;
+    if let Some(step_ms) = parameters.step_ms()? {
+        let buckets = state.reader.score_buckets(&series, &query, step_ms).await?;
+        let last = buckets.last().map(|bucket| bucket.at).filter(|_| is_full(buckets.len()));
+        let next = parameters.next(&series, "scores", last, step_ms);
+        return Ok(Json(Page { data: buckets.into_iter().map(ScoreRowView::from).collect(), next }));
+    }
+    let rows = state.reader.scores(&series, &query).await?;
+    let last = rows.last().map(|row| row.at).filter(|_| is_full(rows.len()));
+    let next = parameters.next(&series, "scores", last, 1);
+    let channels = if parameters.detail { model_channels(&state, &rows).await? } else { HashMap::new() };
+    let view = |row: ScoreView| {
+        let names = row.model_id.as_ref().and_then(|id| channels.get(id)).cloned();
+        ScoreRowView::new(row, names.as_deref())
+    };
+    Ok(Json(Page { data: rows.into_iter().map(view).collect(), next }))
+}
+
+/// Channels of every model that judged one of the rows.
+async fn model_channels(
+    state: &AppState,
+    rows: &[ScoreView],
+) -> Result<HashMap<String, std::sync::Arc<[ChannelName]>>, ReadError> {
+    let mut channels = HashMap::new();
+    for id in rows.iter().filter_map(|row| row.model_id.as_ref()) {
+        if !channels.contains_key(id)
+            && let Some(model) = state.reader.model(id).await?
+        {
+            channels.insert(id.clone(), model.channels.into());
+        }
+    }
+    Ok(channels)
+}
+
+/// Closed rows of a series, oldest first: what was measured.
+#[utoipa::path(get, path = "/api/v1/series/{series}/readings", tag = "series",
+    params(("series" = String, Path, description = "Its name, percent-encoded"), RowParameters),
+    responses(
+    (status = 200, description = "Closed rows", body = ReadingsView),
+    (status = 400, description = "A parameter is unusable", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such series", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn readings(
+    State(state): State<AppState>,
+    Path(series): Path<String>,
+    Query(parameters): Query<RowParameters>,
+) -> Result<Json<ReadingsView>, ApiError> {
+    let series = parse_series(&series)?;
+    let query = parameters.query()?;
+    let channels: Vec<String> =
+        state.reader.one_series(&series).await?.channels.into_iter().map(String::from).collect();
+    let is_full = |n: usize| n >= query.limit as usize;
+    let (data, last, after_ms) = match parameters.step_ms()? {
+        Some(step_ms) => {
+            let buckets = state.reader.frame_buckets(&series, &query, step_ms).await?;
+            let last = buckets.last().map(|bucket| bucket.at).filter(|_| is_full(buckets.len()));
+            let rows = buckets.into_iter().map(|bucket| ReadingRow::from_bucket(bucket, channels.len())).collect();
+            (rows, last, step_ms)
+        }
+        None => {
+            let frames = state.reader.frames(&series, &query).await?;
+            let last = frames.last().map(|frame| frame.at).filter(|_| is_full(frames.len()));
+            (frames.iter().map(|frame| ReadingRow::new(frame, channels.len())).collect::<Vec<_>>(), last, 1)
+        }
+    };
+    let next = parameters.next(&series, "readings", last, after_ms);
+    Ok(Json(ReadingsView { channels, data, next }))
+}

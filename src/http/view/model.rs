@@ -1,0 +1,61 @@
+//! What judges a series.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Moment;
+use crate::store::{ModelRow, TakeOverRow};
+
+/// A fitted model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ModelView {
+    /// First 16 hex digits of the SHA-256 of its bytes.
+    pub id: String,
+    /// The series it was fitted on; null when shared.
+    pub series: Option<String>,
+    /// When the fit was done.
+    pub created_at: Moment,
+    /// Size, bytes.
+    pub n_bytes: u64,
+    /// Its channels.
+    pub channels: Vec<String>,
+    /// Its members.
+    pub members: Vec<String>,
+    /// Data span, seed, version and parameters of the fit.
+    #[schema(value_type = Object)]
+    pub provenance: serde_json::Value,
+    /// Series that it judges now.
+    pub active_on: Vec<String>,
+}
+
+impl From<ModelRow> for ModelView {
+    fn from(row: ModelRow) -> Self {
+        Self {
+            id: row.id,
+            series: row.series.map(String::from),
+            created_at: row.created_at.into(),
+            n_bytes: row.n_bytes,
+            channels: row.channels.into_iter().map(String::from).collect(),
+            members: row.members,
+            provenance: row.provenance,
+            active_on: row.active_on.into_iter().map(String::from).collect(),
+        }
+    }
+}
+
+/// A model began to judge a series.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TakeOverView {
+    /// First row that it judges.
+    pub from: Moment,
+    /// Index of that row among the closed rows of the series.
+    pub from_row: u64,
+    /// The model.
+    pub model_id: String,
+}
+
+impl From<TakeOverRow> for TakeOverView {
+    fn from(row: TakeOverRow) -> Self {
+        Self { from: row.from.into(), from_row: row.from_row, model_id: row.model_id }
+    }
+}
