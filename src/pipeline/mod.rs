@@ -1,7 +1,23 @@
 //! The pure, synchronous path from a reading to what must be written and told.
+//!
+//! [`Pipeline`] holds every series; each lives in its own state machine that gathers rows, asks for models, judges by
+//! them and follows its alerts. What it wants done comes out as [`Outcome`]s; it does nothing itself, knows no clock
+//! and no connection, and the same input gives the same output.
 
 mod chain;
+mod checkpoint;
+mod fleet;
+mod life;
 mod outcome;
+mod replay;
+mod spec;
+mod training;
 
 pub use chain::{Chain, Judged, Phase, RestoreError};
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use fleet::{Pipeline, Processed};
+pub use life::{Heard, Restored};
 pub use outcome::{FitWanted, Outcome, ScoreRow, SettledRow, TakeOver};
+pub use replay::Replay;
+pub use spec::{LADDER_ROWS, SeriesSpec, WarmUp};
+pub use training::{Trained, train};

@@ -2,5 +2,6 @@
 
 mod architecture;
 mod cli;
+mod lifecycle;
 mod metrics;
 mod recording;

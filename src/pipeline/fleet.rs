@@ -1,0 +1,144 @@
+//! All series of a service, side by side.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::life::{Heard, Restored, SeriesLife};
+use super::{FitWanted, Outcome, SeriesSpec, Trained};
+use crate::series::{ChannelName, Reading, SeriesId, Timestamp};
+
+/// The pure, synchronous path from readings to outcomes, for every series.
+///
+/// It holds no clock, no seed of its own and no connection: the same readings, models and times give the same outcomes.
+#[derive(Debug)]
+pub struct Pipeline {
+    specs: Vec<Arc<SeriesSpec>>,
+    series_max: usize,
+    lives: HashMap<SeriesId, SeriesLife>,
+}
+
+/// What became of one message.
+#[derive(Debug, Default)]
+pub struct Processed {
+    /// What must be written and told, in order.
+    pub outcomes: Vec<Outcome>,
+    /// What became of its readings.
+    pub heard: Heard,
+    /// Readings refused because there are as many series as allowed.
+    pub over_series_limit: u64,
+}
+
+impl Pipeline {
+    /// A pipeline whose series follow one of `specs` each; at most `series_max` series are taken in.
+    ///
+    /// # Panics
+    /// When there is no spec.
+    pub fn new(specs: Vec<SeriesSpec>, series_max: usize) -> Self {
+        assert!(!specs.is_empty(), "a pipeline needs at least one spec");
+        Self { specs: specs.into_iter().map(Arc::new).collect(), series_max, lives: HashMap::new() }
+    }
+
+    /// One reading, as a message of its own. A series that is new follows spec 0.
+    pub fn on_reading(&mut self, reading: &Reading, now: Timestamp) -> Vec<Outcome> {
+        self.on_message(0, std::slice::from_ref(reading), now).outcomes
+    }
+
+    /// The readings of one message, all of one series. A series that is new follows spec `spec_index`.
+    ///
+    /// # Panics
+    /// When there is no spec of that index.
+    pub fn on_message(&mut self, spec_index: usize, readings: &[Reading], received_at: Timestamp) -> Processed {
+        let mut processed = Processed::default();
+        let Some(first) = readings.first() else { return processed };
+        if !self.lives.contains_key(&first.series) {
+            if self.lives.len() >= self.series_max {
+                processed.over_series_limit = readings.len() as u64;
+                return processed;
+            }
+            let spec = Arc::clone(&self.specs[spec_index]);
+            let series = first.series.clone();
+            processed.outcomes.push(Outcome::SeriesSeen { series: series.clone(), at: first.at });
+            self.lives.insert(series.clone(), SeriesLife::new(series, spec, received_at));
+        }
+        if let Some(life) = self.lives.get_mut(&first.series) {
+            processed.heard = life.on_message(readings, received_at, &mut processed.outcomes);
+        }
+        processed
+    }
+
+    /// Time has passed without a message.
+    pub fn on_idle(&mut self, now: Timestamp) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for life in self.lives.values_mut() {
+            life.on_idle(now, &mut outcomes);
+        }
+        outcomes
+    }
+
+    /// The input is over: every row that is still open closes as it is.
+    pub fn finish(&mut self) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for life in self.lives.values_mut() {
+            life.finish(&mut outcomes);
+        }
+        outcomes
+    }
+
+    /// Settled scores of the rows that still wait for their settle delay, with the look-ahead there is: for the end of
+    /// a recording.
+    pub fn settle_rest(&self) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for life in self.lives.values() {
+            life.settle_rest(&mut outcomes);
+        }
+        outcomes
+    }
+
+    /// A model that was asked for has been fitted.
+    pub fn on_trained(&mut self, trained: Trained) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        if let Some(life) = self.lives.get_mut(&trained.wanted.series.clone()) {
+            life.on_trained(trained, &mut outcomes);
+        }
+        outcomes
+    }
+
+    /// A model that was asked for could not be fitted.
+    pub fn on_fit_failed(&mut self, wanted: &FitWanted, reason: &str, now: Timestamp) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        if let Some(life) = self.lives.get_mut(&wanted.series) {
+            life.on_fit_failed(wanted, reason, now, &mut outcomes);
+        }
+        outcomes
+    }
+
+    /// Continues a series from what the store kept. Outcomes may repeat what is already stored.
+    pub fn restore(&mut self, restored: Restored, now: Timestamp) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        let name = restored.checkpoint.as_ref().map(|checkpoint| checkpoint.spec_name.as_str());
+        let spec = self.specs.iter().find(|spec| Some(spec.name.as_str()) == name).unwrap_or(&self.specs[0]);
+        let series = restored.series.clone();
+        let life = SeriesLife::restore(restored, Arc::clone(spec), now, &mut outcomes);
+        self.lives.insert(series, life);
+        outcomes
+    }
+
+    /// The state of every series, for a shutdown that needs no replay.
+    pub fn checkpoint_all(&mut self) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for life in self.lives.values_mut() {
+            life.checkpoint(&mut outcomes);
+        }
+        outcomes
+    }
+
+    /// Channels of a series in frame order, and what it is judged by.
+    pub fn describe(&self, series: &SeriesId) -> Option<(&[ChannelName], &Arc<SeriesSpec>)> {
+        self.lives.get(series).map(|life| (life.channels(), life.spec()))
+    }
+
+    /// Number of series.
+    pub fn n_series(&self) -> usize {
+        self.lives.len()
+    }
+}

@@ -1,0 +1,441 @@
+//! The life of one series: rows gathered, models fitted, scores issued, alerts opened.
+//!
+//! Purely a state machine: rows, fitted models and times come in, outcomes go out. It fits nothing itself.
+
+use std::sync::Arc;
+
+use super::chain::{Chain, Judged, Phase};
+use super::checkpoint::Checkpoint;
+use super::training::channel_indexes;
+use super::{FitWanted, Outcome, SeriesSpec, TakeOver, Trained};
+use crate::bundle::ModelBundle;
+use crate::series::{ChannelName, Frame, Reading, SeriesId, Timestamp};
+use crate::verdict::{AlertKind, AlertMachine, SeriesState};
+use crate::windowing::{Assembler, Counts, IndexedReading, OpenRow, Pushed};
+
+/// Closed rows between two checkpoints: a restart replays at most so many rows of a series.
+const CHECKPOINT_ROWS: u32 = 64;
+
+/// Usable rows with a new channel after which a frozen model is fitted anew.
+const NEW_CHANNEL_ROWS: u64 = 250;
+
+/// A model in charge.
+#[derive(Debug)]
+struct Judging {
+    chain: Chain,
+    bundle: Arc<ModelBundle>,
+    /// False until the first row it judges has been announced.
+    is_announced: bool,
+}
+
+/// A fit asked for, and the rows that came since.
+#[derive(Debug)]
+struct Fitting {
+    wanted: FitWanted,
+    since: Vec<Frame>,
+    /// The answer, waiting for an open alert to resolve.
+    ready: Option<Box<Trained>>,
+}
+
+/// One series.
+#[derive(Debug)]
+pub(super) struct SeriesLife {
+    id: SeriesId,
+    spec: Arc<SeriesSpec>,
+    channels: Vec<ChannelName>,
+    assembler: Assembler,
+    last_at: Option<Timestamp>,
+    n_rows: u64,
+    n_usable: u64,
+    learn_from: Option<Timestamp>,
+    next_fit: Option<u64>,
+    fitting: Option<Fitting>,
+    judging: Option<Judging>,
+    excluded: Vec<(Timestamp, Timestamp)>,
+    alert: AlertMachine,
+    state: SeriesState,
+    rows_since_checkpoint: u32,
+    last_heard: Timestamp,
+}
+
+/// What became of the readings of one message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// What became of those that reached the grid.
+    pub counts: Counts,
+    /// Readings of channels beyond the limit, refused.
+    pub over_channel_limit: u64,
+}
+
+impl SeriesLife {
+    pub(super) fn new(id: SeriesId, spec: Arc<SeriesSpec>, now: Timestamp) -> Self {
+        Self {
+            assembler: Assembler::new(spec.grid.clone()),
+            alert: AlertMachine::new(id.clone(), AlertKind::Anomaly, spec.alarm_budget.to_string(), Vec::new()),
+            next_fit: spec.warm_up.next_fit(0),
+            id,
+            spec,
+            channels: Vec::new(),
+            last_at: None,
+            n_rows: 0,
+            n_usable: 0,
+            learn_from: None,
+            fitting: None,
+            judging: None,
+            excluded: Vec::new(),
+            state: SeriesState::WarmingUp,
+            rows_since_checkpoint: 0,
+            last_heard: now,
+        }
+    }
+
+    pub(super) fn channels(&self) -> &[ChannelName] {
+        &self.channels
+    }
+
+    pub(super) fn spec(&self) -> &Arc<SeriesSpec> {
+        &self.spec
+    }
+
+    /// The readings of one message; all of them belong to this series.
+    pub(super) fn on_message(&mut self, readings: &[Reading], received_at: Timestamp, out: &mut Vec<Outcome>) -> Heard {
+        self.last_heard = received_at;
+        let mut heard = Heard::default();
+        let mut indexed = Vec::with_capacity(readings.len());
+        for reading in readings {
+            match self.channel_index(&reading.channel, out) {
+                Some(channel_index) => indexed.push(IndexedReading {
+                    channel_index,
+                    at: reading.at,
+                    value: reading.value,
+                    quality: reading.quality,
+                }),
+                None => heard.over_channel_limit += 1,
+            }
+        }
+        let pushed = self.assembler.push_message(&indexed, received_at);
+        heard.counts = pushed.counts;
+        self.on_pushed(pushed, out);
+        heard
+    }
+
+    /// Time has passed: rows that nothing can fill any more close, and silence is noticed.
+    pub(super) fn on_idle(&mut self, now: Timestamp, out: &mut Vec<Outcome>) {
+        let pushed = self.assembler.on_idle(now);
+        self.on_pushed(pushed, out);
+        let silent_ms = now.ms_since(self.last_heard);
+        if silent_ms >= self.spec.silence_after_ms && self.state != SeriesState::NoData {
+            self.enter(SeriesState::NoData, now, format!("nothing heard for {} s", silent_ms / 1000), out);
+        }
+    }
+
+    pub(super) fn finish(&mut self, out: &mut Vec<Outcome>) {
+        let pushed = self.assembler.finish();
+        self.on_pushed(pushed, out);
+    }
+
+    pub(super) fn settle_rest(&self, out: &mut Vec<Outcome>) {
+        let rest = self.judging.iter().flat_map(|judging| judging.chain.settle_rest());
+        out.extend(rest.map(|settled| Outcome::Settled { series: self.id.clone(), settled }));
+    }
+
+    fn channel_index(&mut self, channel: &ChannelName, out: &mut Vec<Outcome>) -> Option<usize> {
+        if let Some(index) = self.channels.iter().position(|known| known == channel) {
+            return Some(index);
+        }
+        if self.channels.len() >= self.spec.channels_max {
+            return None;
+        }
+        let channel_index = self.channels.len();
+        self.channels.push(channel.clone());
+        out.push(Outcome::ChannelSeen { series: self.id.clone(), channel_index, channel: channel.clone() });
+        if self.judging.is_some() && self.fitting.is_none() {
+            // A frozen or coming model knows nothing of the channel: learn anew once there are rows with it.
+            let soon = self.n_usable + NEW_CHANNEL_ROWS;
+            self.learn_from = None;
+            self.next_fit = Some(self.next_fit.map_or(soon, |next| next.max(soon)));
+        }
+        Some(channel_index)
+    }
+
+    fn on_pushed(&mut self, pushed: Pushed, out: &mut Vec<Outcome>) {
+        for closed in pushed.closed {
+            if closed.after_gap {
+                self.on_gap();
+            }
+            out.push(Outcome::Frame { series: self.id.clone(), frame: closed.frame.clone() });
+            self.on_frame(closed.frame, out);
+        }
+        for row in pushed.touched {
+            out.push(Outcome::OpenRow { series: self.id.clone(), row });
+        }
+    }
+
+    /// Rows were left out: no window may span the gap.
+    fn on_gap(&mut self) {
+        if let Some(judging) = &mut self.judging {
+            judging.chain.on_gap();
+        }
+    }
+
+    /// A closed row, in order. Also the way rows are replayed after a restart.
+    pub(super) fn on_frame(&mut self, frame: Frame, out: &mut Vec<Outcome>) {
+        let at = frame.at;
+        self.n_rows += 1;
+        self.last_at = Some(at);
+        let is_usable = frame.n_present() > 0;
+        if is_usable {
+            self.n_usable += 1;
+            self.learn_from.get_or_insert(at);
+        }
+        match &mut self.fitting {
+            // The first model's rows wait for it; a later model only catches up on what another one judged.
+            Some(fitting) if self.judging.is_none() => fitting.since.push(frame),
+            Some(fitting) => {
+                fitting.since.push(frame.clone());
+                self.judge(&frame, out);
+            }
+            None => self.judge(&frame, out),
+        }
+        self.take_over_if_calm(at, out);
+        self.want_fit(at, out);
+        if self.judging.is_none() && self.fitting.is_none() {
+            let wanted = self.next_fit.unwrap_or(self.n_usable);
+            out.push(Outcome::WarmUp { series: self.id.clone(), n_rows: self.n_usable, n_wanted: wanted });
+        }
+        self.rows_since_checkpoint += 1;
+        if self.rows_since_checkpoint >= CHECKPOINT_ROWS {
+            self.checkpoint(out);
+        }
+    }
+
+    fn judge(&mut self, frame: &Frame, out: &mut Vec<Outcome>) {
+        let Some(judging) = &mut self.judging else { return };
+        if !judging.is_announced {
+            judging.is_announced = true;
+            out.push(Outcome::TakeOver(TakeOver {
+                series: self.id.clone(),
+                model_id: judging.bundle.id().to_owned(),
+                from: frame.at,
+                from_row: self.n_rows - 1,
+            }));
+        }
+        let judged = judging.chain.push(frame, Phase::Scoring);
+        let transition = judged.verdict().and_then(|verdict| self.alert.on_verdict(&verdict));
+        let Judged { score, settled, .. } = judged;
+        if let Some(settled) = settled {
+            out.push(Outcome::Settled { series: self.id.clone(), settled });
+        }
+        let Some(score) = score else {
+            if frame.n_present() == 0 {
+                self.enter(SeriesState::NoData, frame.at, "no usable value in the last row".to_owned(), out);
+            }
+            return;
+        };
+        out.push(Outcome::Score { series: self.id.clone(), score });
+        if let Some(transition) = transition {
+            if let Some(resolved_at) = transition.alert.resolved_at {
+                self.excluded.push((transition.alert.opened_at, resolved_at));
+            }
+            out.push(Outcome::Transition(transition));
+        }
+        if self.is_alert_open() {
+            self.enter(SeriesState::Anomalous, frame.at, "an alert is open".to_owned(), out);
+        } else {
+            self.enter(SeriesState::Normal, frame.at, "judged, nothing to report".to_owned(), out);
+        }
+    }
+
+    fn is_alert_open(&self) -> bool {
+        self.alert.alert().is_some()
+    }
+
+    /// Asks for the next model when its row has come; never while an alert is open.
+    fn want_fit(&mut self, at: Timestamp, out: &mut Vec<Outcome>) {
+        let is_due = self.next_fit.is_some_and(|rows| self.n_usable >= rows);
+        let Some(from) = self.learn_from.filter(|_| is_due && self.fitting.is_none() && !self.is_alert_open()) else {
+            return;
+        };
+        self.next_fit = self.spec.warm_up.next_fit(self.n_usable);
+        let excluded = self.excluded.iter().copied().filter(|span| span.1 > from).collect();
+        let wanted = FitWanted { series: self.id.clone(), from, to: at, excluded };
+        out.push(Outcome::FitWanted(wanted.clone()));
+        self.fitting = Some(Fitting { wanted, since: Vec::new(), ready: None });
+        self.checkpoint(out);
+    }
+
+    /// The answer to a fit. Answers to a question that was asked before a restart are ignored.
+    pub(super) fn on_trained(&mut self, trained: Trained, out: &mut Vec<Outcome>) {
+        let Some(fitting) = &mut self.fitting else { return };
+        if fitting.wanted != trained.wanted {
+            return;
+        }
+        fitting.ready = Some(Box::new(trained));
+        let at = self.last_at.unwrap_or(self.last_heard);
+        self.take_over_if_calm(at, out);
+    }
+
+    /// A fit failed: judged on as before, or asked again with twice the rows.
+    pub(super) fn on_fit_failed(&mut self, wanted: &FitWanted, reason: &str, now: Timestamp, out: &mut Vec<Outcome>) {
+        if self.fitting.as_ref().is_none_or(|fitting| fitting.wanted != *wanted) {
+            return;
+        }
+        self.fitting = None;
+        let state = if self.judging.is_some() { SeriesState::ModelStale } else { SeriesState::WarmingUp };
+        self.next_fit.get_or_insert(2 * self.n_usable);
+        self.enter(state, now, format!("no model could be fitted: {reason}"), out);
+        self.checkpoint(out);
+    }
+
+    fn take_over_if_calm(&mut self, at: Timestamp, out: &mut Vec<Outcome>) {
+        if self.is_alert_open() || self.fitting.as_ref().is_none_or(|fitting| fitting.ready.is_none()) {
+            return;
+        }
+        let Some(Fitting { since, ready: Some(trained), .. }) = self.fitting.take() else { return };
+        let Trained { bundle, mut chain, wanted } = *trained;
+        let trained_to = wanted.to;
+        out.push(Outcome::Model { series: self.id.clone(), bundle: Arc::clone(&bundle) });
+        let is_first = self.judging.is_none();
+        if !is_first {
+            let mut before = trained_to;
+            for frame in &since {
+                if self.spec.is_gap(before, frame.at) {
+                    chain.on_gap();
+                }
+                before = frame.at;
+                chain.push(frame, Phase::Training);
+            }
+        }
+        self.alert.on_model(bundle.id().to_owned(), bundle.channels.clone());
+        self.judging = Some(Judging { chain, bundle, is_announced: false });
+        if is_first {
+            let n_rows = self.n_rows;
+            self.enter(SeriesState::Normal, at, "a first model judges".to_owned(), out);
+            let mut before = trained_to;
+            for (index, frame) in since.iter().enumerate() {
+                if self.spec.is_gap(before, frame.at) {
+                    self.on_gap();
+                }
+                before = frame.at;
+                self.n_rows = n_rows - (since.len() - index - 1) as u64;
+                self.judge(frame, out);
+            }
+            self.n_rows = n_rows;
+        }
+        self.checkpoint(out);
+    }
+
+    fn enter(&mut self, state: SeriesState, at: Timestamp, reason: String, out: &mut Vec<Outcome>) {
+        if self.state != state {
+            self.state = state;
+            out.push(Outcome::State { series: self.id.clone(), state, at, reason });
+        }
+    }
+
+    /// Says what a restart needs.
+    pub(super) fn checkpoint(&mut self, out: &mut Vec<Outcome>) {
+        self.rows_since_checkpoint = 0;
+        let Some(at) = self.last_at else { return };
+        let checkpoint = Checkpoint {
+            spec_name: self.spec.name.clone(),
+            last_at: self.last_at,
+            n_rows: self.n_rows,
+            n_usable: self.n_usable,
+            learn_from: self.learn_from,
+            next_fit: self.next_fit,
+            fitting: self.fitting.as_ref().map(|fitting| fitting.wanted.clone()),
+            excluded: self.excluded.clone(),
+            judging: self.judging.as_ref().map(|j| (j.bundle.id().to_owned(), j.is_announced, j.chain.save())),
+            alert: self.alert.clone(),
+            state: self.state,
+        };
+        out.push(Outcome::Checkpoint { series: self.id.clone(), at, bytes: checkpoint.encode() });
+    }
+
+    /// Continues a series from what the store kept.
+    pub(super) fn restore(restored: Restored, spec: Arc<SeriesSpec>, now: Timestamp, out: &mut Vec<Outcome>) -> Self {
+        let Restored { series, channels, checkpoint, bundle, recent, since_fit, replay, unfinished } = restored;
+        let mut life = Self::new(series, spec, now);
+        life.channels = channels;
+        if let Some(checkpoint) = checkpoint {
+            life.last_at = checkpoint.last_at;
+            life.n_rows = checkpoint.n_rows;
+            life.n_usable = checkpoint.n_usable;
+            life.learn_from = checkpoint.learn_from;
+            life.next_fit = checkpoint.next_fit;
+            life.excluded = checkpoint.excluded;
+            life.alert = checkpoint.alert;
+            life.state = checkpoint.state;
+            if let Some(wanted) = checkpoint.fitting {
+                out.push(Outcome::FitWanted(wanted.clone()));
+                life.fitting = Some(Fitting { wanted, since: since_fit, ready: None });
+            }
+            if let Some((model_id, is_announced, state)) = checkpoint.judging {
+                match life.restore_judging(bundle, is_announced, &state, &recent) {
+                    Ok(judging) => life.judging = Some(judging),
+                    Err(reason) => {
+                        let reason = format!("model {model_id} cannot go on after the restart: {reason}");
+                        life.enter(SeriesState::ModelStale, now, reason, out);
+                        life.next_fit = Some(life.n_usable + 1);
+                    }
+                }
+            }
+        }
+        let n_replayed = replay.len();
+        let mut closed = recent;
+        for frame in replay {
+            closed.push(frame.clone());
+            if life.last_at.is_some_and(|before| life.spec.is_gap(before, frame.at)) {
+                life.on_gap();
+            }
+            life.on_frame(frame, out);
+        }
+        let filled_from = closed.len().saturating_sub(n_replayed.max(life.spec.grid.hold_limit as usize + 1));
+        life.assembler = Assembler::restore(life.spec.grid.clone(), life.last_at, &closed[filled_from..], &unfinished);
+        life
+    }
+
+    fn restore_judging(
+        &self,
+        bundle: Option<Arc<ModelBundle>>,
+        is_announced: bool,
+        state: &[u8],
+        recent: &[Frame],
+    ) -> Result<Judging, String> {
+        let bundle = bundle.ok_or("it is not in the store")?;
+        let indexes = channel_indexes(&bundle.channels, &self.channels).ok_or("a channel of it is unknown")?;
+        let decision = self.spec.decision_for(bundle.calibration.n_rows());
+        let mut chain =
+            Chain::restore(Arc::clone(&bundle), &decision, indexes, state).map_err(|fault| fault.to_string())?;
+        let n_window = bundle.n_time() - 1;
+        let mut before = None;
+        for frame in &recent[recent.len().saturating_sub(n_window)..] {
+            if before.replace(frame.at).is_some_and(|before| self.spec.is_gap(before, frame.at)) {
+                chain.on_gap();
+            }
+            chain.refill(frame);
+        }
+        Ok(Judging { chain, bundle, is_announced })
+    }
+}
+
+/// What the store kept of a series, oldest frames first.
+#[derive(Debug)]
+pub struct Restored {
+    /// Which.
+    pub series: SeriesId,
+    /// Its channels in frame order.
+    pub channels: Vec<ChannelName>,
+    /// Its last checkpoint.
+    pub checkpoint: Option<Checkpoint>,
+    /// The model that the checkpoint names.
+    pub bundle: Option<Arc<ModelBundle>>,
+    /// The last closed frames up to the checkpoint, as many as windows and held values reach back.
+    pub recent: Vec<Frame>,
+    /// Closed frames after the last training row of an unanswered fit, up to the checkpoint.
+    pub since_fit: Vec<Frame>,
+    /// Closed frames after the checkpoint.
+    pub replay: Vec<Frame>,
+    /// Unfinished rows.
+    pub unfinished: Vec<OpenRow>,
+}

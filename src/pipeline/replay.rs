@@ -1,0 +1,104 @@
+//! Feeding a recording through the same path, with every fit done on the spot.
+
+use std::collections::{HashMap, VecDeque};
+use std::ops::ControlFlow;
+
+use super::{FitWanted, Outcome, Pipeline, train};
+use crate::bundle::{FitError, FitProgress};
+use crate::series::{Frame, Reading, SeriesId, Timestamp};
+
+/// A pipeline that fits its models itself: the same readings give the same outcomes, on any machine at any load.
+///
+/// It keeps every closed row in memory, as a recording fits into it.
+#[derive(Debug)]
+pub struct Replay {
+    pipeline: Pipeline,
+    rows: HashMap<SeriesId, Vec<Frame>>,
+}
+
+impl Replay {
+    /// A replay through a fresh pipeline.
+    pub fn new(pipeline: Pipeline) -> Self {
+        Self { pipeline, rows: HashMap::new() }
+    }
+
+    /// A replay that goes on with a restored pipeline; `rows` are the closed rows of each series so far, oldest first.
+    pub fn resume(pipeline: Pipeline, rows: HashMap<SeriesId, Vec<Frame>>) -> Self {
+        Self { pipeline, rows }
+    }
+
+    /// The readings of one message, all of one series; fits that become due are done before this returns.
+    ///
+    /// # Errors
+    /// When a fit asked for `progress` and was told to stop. A fit that fails otherwise is an outcome.
+    pub fn on_message(
+        &mut self,
+        spec_index: usize,
+        readings: &[Reading],
+        received_at: Timestamp,
+        progress: &mut dyn FnMut(&SeriesId, FitProgress) -> ControlFlow<()>,
+    ) -> Result<Vec<Outcome>, FitError> {
+        let processed = self.pipeline.on_message(spec_index, readings, received_at);
+        self.settle(processed.outcomes, progress)
+    }
+
+    /// Ends the recording: every row that is still open closes, every score that still waits settles.
+    ///
+    /// # Errors
+    /// As [`Replay::on_message`].
+    pub fn finish(
+        &mut self,
+        progress: &mut dyn FnMut(&SeriesId, FitProgress) -> ControlFlow<()>,
+    ) -> Result<Vec<Outcome>, FitError> {
+        let outcomes = self.pipeline.finish();
+        let mut settled = self.settle(outcomes, progress)?;
+        settled.extend(self.pipeline.settle_rest());
+        Ok(settled)
+    }
+
+    /// The pipeline.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    fn settle(
+        &mut self,
+        outcomes: Vec<Outcome>,
+        progress: &mut dyn FnMut(&SeriesId, FitProgress) -> ControlFlow<()>,
+    ) -> Result<Vec<Outcome>, FitError> {
+        let mut waiting = VecDeque::from(outcomes);
+        let mut done = Vec::with_capacity(waiting.len());
+        while let Some(outcome) = waiting.pop_front() {
+            match outcome {
+                Outcome::FitWanted(wanted) => waiting.extend(self.fit(wanted, progress)?),
+                Outcome::Frame { ref series, ref frame } => {
+                    self.rows.entry(series.clone()).or_default().push(frame.clone());
+                    done.push(outcome);
+                }
+                outcome => done.push(outcome),
+            }
+        }
+        Ok(done)
+    }
+
+    fn fit(
+        &mut self,
+        wanted: FitWanted,
+        progress: &mut dyn FnMut(&SeriesId, FitProgress) -> ControlFlow<()>,
+    ) -> Result<Vec<Outcome>, FitError> {
+        let rows = self.rows.get(&wanted.series).map_or(&[][..], Vec::as_slice);
+        let start = rows.partition_point(|frame| frame.at < wanted.from);
+        let end = rows.partition_point(|frame| frame.at <= wanted.to);
+        let Some((channels, spec)) = self.pipeline.describe(&wanted.series) else { return Ok(Vec::new()) };
+        let series = wanted.series.clone();
+        let mut report = |step| progress(&series, step);
+        match train(wanted.clone(), &rows[start..end], channels, spec, &mut report) {
+            Ok(trained) => Ok(self.pipeline.on_trained(trained)),
+            Err(FitError::Cancelled) => Err(FitError::Cancelled),
+            Err(fault) => {
+                let now = wanted.to;
+                Ok(self.pipeline.on_fit_failed(&wanted, &fault.to_string(), now))
+            }
+        }
+    }
+}

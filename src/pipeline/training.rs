@@ -1,0 +1,115 @@
+//! From the frames of a series to a model that is ready to take over.
+
+use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
+
+use super::chain::{Chain, Phase};
+use super::{FitWanted, SeriesSpec};
+use crate::bundle::{FitError, FitInput, FitProgress, ModelBundle, fit};
+use crate::series::{ChannelName, Frame, Timestamp};
+
+/// A fitted model with its chain, warmed over the rows that it was fitted on.
+#[derive(Debug)]
+pub struct Trained {
+    /// The request it answers.
+    pub wanted: FitWanted,
+    /// The model.
+    pub bundle: Arc<ModelBundle>,
+    /// The chain after the last training row.
+    pub chain: Chain,
+}
+
+/// Fits a model on frames, oldest first, and warms its chain over them.
+///
+/// `channels` are the series' channels in frame order; the model takes them sorted by name, so that the order in
+/// which they were discovered changes nothing.
+///
+/// # Errors
+/// When the rows cannot be learned from, or `progress` asked to stop.
+pub fn train(
+    wanted: FitWanted,
+    frames: &[Frame],
+    channels: &[ChannelName],
+    spec: &SeriesSpec,
+    progress: &mut dyn FnMut(FitProgress) -> ControlFlow<()>,
+) -> Result<Trained, FitError> {
+    let order = sorted_order(channels);
+    let input = fit_input(frames, channels, &order, &wanted.excluded);
+    let bundle = Arc::new(fit(&input, &spec.detector, progress)?);
+    let decision = spec.decision_for(bundle.calibration.n_rows());
+    let mut chain = Chain::new(Arc::clone(&bundle), &decision, order);
+    let mut before = None;
+    for frame in frames {
+        if before.replace(frame.at).is_some_and(|before| spec.is_gap(before, frame.at)) {
+            chain.on_gap();
+        }
+        chain.push(frame, Phase::Training);
+    }
+    Ok(Trained { wanted, bundle, chain })
+}
+
+/// For each channel in name order, its index in the frames.
+fn sorted_order(channels: &[ChannelName]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..channels.len()).collect();
+    order.sort_by(|a, b| channels[*a].cmp(&channels[*b]));
+    order
+}
+
+/// For each channel of a model, its index in a series' frames; none when the series lacks one.
+pub(super) fn channel_indexes(model: &[ChannelName], series: &[ChannelName]) -> Option<Vec<usize>> {
+    model.iter().map(|name| series.iter().position(|c| c == name)).collect()
+}
+
+fn fit_input(
+    frames: &[Frame],
+    channels: &[ChannelName],
+    order: &[usize],
+    excluded: &[(Timestamp, Timestamp)],
+) -> FitInput {
+    let mut values = Vec::with_capacity(frames.len() * order.len());
+    let mut mask = Vec::with_capacity(frames.len() * order.len());
+    for frame in frames {
+        for &index in order {
+            let is_present = frame.cells.get(index).is_some_and(|cell| cell.is_present());
+            values.push(if is_present { frame.values[index] } else { 0.0 });
+            mask.push(is_present);
+        }
+    }
+    let nothing = Timestamp::from_ms(0);
+    FitInput {
+        channels: order.iter().map(|&index| channels[index].clone()).collect(),
+        values,
+        mask,
+        first_at: frames.first().map_or(nothing, |frame| frame.at),
+        last_at: frames.last().map_or(nothing, |frame| frame.at),
+        excluded: excluded.iter().map(|span| rows_within(frames, *span)).filter(|rows| !rows.is_empty()).collect(),
+    }
+}
+
+/// Rows whose time lies in `[start, end)`.
+fn rows_within(frames: &[Frame], (start, end): (Timestamp, Timestamp)) -> Range<usize> {
+    frames.partition_point(|frame| frame.at < start)..frames.partition_point(|frame| frame.at < end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::series::Cell;
+
+    fn frame(at: i64, values: &[f64]) -> Frame {
+        Frame { at: Timestamp::from_ms(at), values: values.to_vec(), cells: vec![Cell::Measured; values.len()] }
+    }
+
+    #[test]
+    fn the_model_sees_channels_by_name_and_no_row_under_an_alert() {
+        let names: Vec<ChannelName> = ["b", "c", "a"].iter().map(|n| ChannelName::parse(n).unwrap()).collect();
+        let frames = [frame(0, &[2.0]), frame(10, &[2.0, 3.0, 1.0]), frame(20, &[2.0, 3.0, 1.0])];
+        let order = sorted_order(&names);
+        let span = (Timestamp::from_ms(10), Timestamp::from_ms(20));
+        let input = fit_input(&frames, &names, &order, &[span]);
+        assert_eq!(input.channels.iter().map(ChannelName::as_str).collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(input.values, [0.0, 2.0, 0.0, 1.0, 2.0, 3.0, 1.0, 2.0, 3.0]);
+        assert_eq!(input.mask[..3], [false, true, false]);
+        assert_eq!(input.excluded, [1..2]);
+    }
+}

@@ -1,0 +1,195 @@
+//! The life of a series through the whole pure pipeline: every row is judged once, and a restart changes nothing.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use kilter::bundle::ModelBundle;
+use kilter::detector::{DetectorSpec, Member};
+use kilter::pipeline::{Checkpoint, Outcome, Pipeline, Replay, Restored, ScoreRow, SeriesSpec, WarmUp};
+use kilter::series::{ChannelName, Frame, Quality, Reading, SeriesId, Stride, Timestamp};
+use kilter::verdict::{AlarmBudget, DecisionSpec, SeriesState};
+use kilter::windowing::{GridSpec, OpenRow};
+
+const FIRST_MS: i64 = 1_795_521_600_000;
+
+fn spec(warm_up: WarmUp) -> SeriesSpec {
+    let members = vec![Member::Pca, Member::RandomFeatures, Member::Kmeans, Member::Var];
+    SeriesSpec {
+        name: "plant/{series}".to_owned(),
+        grid: GridSpec::time(Stride::SECOND),
+        detector: DetectorSpec { members, ..DetectorSpec::default() },
+        decision: DecisionSpec::default(),
+        alarm_budget: AlarmBudget::parse("1 per 1000 windows").unwrap(),
+        warm_up,
+        channels_max: 64,
+        silence_after_ms: 60_000,
+    }
+}
+
+/// Two coupled channels with a rhythm of 40 rows and a little noise; `fault` adds 3 to the first channel.
+fn message(series: &SeriesId, row: i64, fault: bool) -> Vec<Reading> {
+    let phase = row as f64 * std::f64::consts::TAU / 40.0;
+    let noise = |salt: i64| ((row * 7919 + salt * 104_729).rem_euclid(1009) as f64 / 1009.0 - 0.5) * 0.2;
+    let values = [phase.sin() + noise(1) + if fault { 3.0 } else { 0.0 }, 20.0 + 5.0 * phase.cos() + noise(2)];
+    ["load", "temperature"]
+        .iter()
+        .zip(values)
+        .map(|(channel, value)| Reading {
+            series: series.clone(),
+            channel: ChannelName::parse(channel).unwrap(),
+            at: Timestamp::from_ms(FIRST_MS + 1000 * row),
+            value,
+            quality: Quality::Good,
+        })
+        .collect()
+}
+
+fn run(replay: &mut Replay, series: &SeriesId, rows: std::ops::Range<i64>) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    for row in rows {
+        let readings = message(series, row, (700..760).contains(&row));
+        let mut silent = |_: &SeriesId, _| ControlFlow::Continue(());
+        outcomes.extend(replay.on_message(0, &readings, readings[0].at, &mut silent).unwrap());
+    }
+    outcomes
+}
+
+fn scores(outcomes: &[Outcome]) -> Vec<ScoreRow> {
+    outcomes
+        .iter()
+        .filter_map(|outcome| match outcome {
+            Outcome::Score { score, .. } => Some(score.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn every_row_after_the_first_model_is_judged_once_through_all_refits() {
+    let series = SeriesId::parse("pump-1").unwrap();
+    let mut replay = Replay::new(Pipeline::new(vec![spec(WarmUp::Ladder)], 10));
+    let outcomes = run(&mut replay, &series, 0..1200);
+    let closed = outcomes.iter().filter(|o| matches!(o, Outcome::Frame { .. })).count();
+    let judged: Vec<i64> = scores(&outcomes).iter().map(|score| (score.at.as_ms() - FIRST_MS) / 1000).collect();
+    assert_eq!(judged, (50..closed as i64).collect::<Vec<_>>(), "rows from 50 on, each once");
+    let take_overs: Vec<u64> = outcomes
+        .iter()
+        .filter_map(|outcome| match outcome {
+            Outcome::TakeOver(take_over) => Some(take_over.from_row),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(take_overs, [50, 100, 250, 500, 1000], "a model takes over at the row after its last training row");
+    for score in scores(&outcomes) {
+        assert!(score.live_score.is_finite() && score.p_value > 0.0 && score.p_value <= 1.0);
+        assert!((score.contributions.iter().sum::<f32>() - 1.0).abs() < 1e-4, "{:?}", score.contributions);
+    }
+}
+
+#[test]
+fn a_shift_of_one_channel_opens_an_alert_that_names_it_and_resolves() {
+    let series = SeriesId::parse("pump-1").unwrap();
+    let mut replay = Replay::new(Pipeline::new(vec![spec(WarmUp::Rows(500))], 10));
+    let outcomes = run(&mut replay, &series, 0..1200);
+    let alerts: Vec<_> = outcomes
+        .iter()
+        .filter_map(|outcome| match outcome {
+            Outcome::Transition(transition) => Some(transition),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(alerts.iter().map(|t| t.sequence).collect::<Vec<_>>(), [1, 2], "{alerts:#?}");
+    let opened_row = (alerts[0].at.as_ms() - FIRST_MS) / 1000;
+    assert!((700..720).contains(&opened_row), "opened at row {opened_row}");
+    assert_eq!(alerts[0].alert.channels[0].channel.as_str(), "load");
+    let channel = &alerts[0].alert.channels[0];
+    assert!(channel.observed.unwrap() > channel.expected.unwrap(), "{channel:?}");
+}
+
+/// What a store would have kept: closed frames, open rows, the last checkpoint, bundles.
+#[derive(Default)]
+struct Kept {
+    channels: Vec<ChannelName>,
+    frames: Vec<Frame>,
+    open: HashMap<Timestamp, OpenRow>,
+    checkpoint: Option<(Timestamp, Vec<u8>)>,
+    bundles: HashMap<String, Arc<ModelBundle>>,
+}
+
+impl Kept {
+    fn keep(&mut self, outcomes: &[Outcome]) {
+        for outcome in outcomes {
+            match outcome {
+                Outcome::ChannelSeen { channel, .. } => self.channels.push(channel.clone()),
+                Outcome::Frame { frame, .. } => {
+                    self.open.remove(&frame.at);
+                    self.frames.push(frame.clone());
+                }
+                Outcome::OpenRow { row, .. } => {
+                    self.open.insert(row.frame.at, row.clone());
+                }
+                Outcome::Checkpoint { at, bytes, .. } => self.checkpoint = Some((*at, bytes.clone())),
+                Outcome::Model { bundle, .. } => {
+                    self.bundles.insert(bundle.id().to_owned(), Arc::clone(bundle));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn restored(&self, series: &SeriesId) -> Restored {
+        let (at, bytes) = self.checkpoint.clone().expect("a checkpoint was kept");
+        let checkpoint = Checkpoint::decode(&bytes).unwrap();
+        let cut = self.frames.partition_point(|frame| frame.at <= at);
+        // As stored and read back: through bytes.
+        let bundle = checkpoint
+            .judging
+            .as_ref()
+            .map(|(id, ..)| Arc::new(ModelBundle::decode(&self.bundles[id].encode()).expect("a bundle reads back")));
+        let mut unfinished: Vec<OpenRow> = self.open.values().cloned().collect();
+        unfinished.sort_by_key(|row| row.frame.at);
+        Restored {
+            series: series.clone(),
+            channels: self.channels.clone(),
+            since_fit: checkpoint.fitting.as_ref().map_or(Vec::new(), |wanted| {
+                self.frames[..cut].iter().filter(|frame| frame.at > wanted.to).cloned().collect()
+            }),
+            bundle,
+            checkpoint: Some(checkpoint),
+            recent: self.frames[..cut].to_vec(),
+            replay: self.frames[cut..].to_vec(),
+            unfinished,
+        }
+    }
+}
+
+#[test]
+fn a_restart_at_any_row_gives_the_same_scores_to_the_last_bit() {
+    let series = SeriesId::parse("pump-1").unwrap();
+    let mut undisturbed = Replay::new(Pipeline::new(vec![spec(WarmUp::Rows(300))], 10));
+    let expected = scores(&run(&mut undisturbed, &series, 0..900));
+    for cut in [301, 333, 430, 705, 764, 765, 850] {
+        let mut kept = Kept::default();
+        let mut before = Replay::new(Pipeline::new(vec![spec(WarmUp::Rows(300))], 10));
+        let first = run(&mut before, &series, 0..cut);
+        kept.keep(&first);
+        let mut pipeline = Pipeline::new(vec![spec(WarmUp::Rows(300))], 10);
+        let repeated = pipeline.restore(kept.restored(&series), Timestamp::from_ms(FIRST_MS + 1000 * cut));
+        // The last message comes again, as after a crash before its acknowledgement.
+        let stale = repeated.iter().find(|o| matches!(o, Outcome::State { state: SeriesState::ModelStale, .. }));
+        assert!(stale.is_none(), "{stale:?}");
+        let rows = HashMap::from([(series.clone(), kept.frames.clone())]);
+        let rest = run(&mut Replay::resume(pipeline, rows), &series, cut - 1..900);
+        let mut all: HashMap<Timestamp, ScoreRow> = HashMap::new();
+        for score in scores(&first).into_iter().chain(scores(&repeated)).chain(scores(&rest)) {
+            if let Some(known) = all.insert(score.at, score.clone()) {
+                assert_eq!(known, score, "a row judged again after the restart at row {cut} gives the same score");
+            }
+        }
+        assert_eq!(all.len(), expected.len(), "cut at row {cut}");
+        for score in &expected {
+            assert_eq!(all.get(&score.at), Some(score), "cut at row {cut}");
+        }
+    }
+}
