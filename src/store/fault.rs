@@ -114,6 +114,18 @@ pub enum OpenError {
         /// Highest schema version this program knows.
         known: i64,
     },
+    /// Written by an older Kilter, and opened for reading only.
+    #[error(
+        "{path} was written by an older Kilter (schema {found}, this program reads {known}); `kilter run` updates it"
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Highest schema version in the file.
+        found: i64,
+        /// The schema version this program reads.
+        known: i64,
+    },
     /// Another program's database.
     #[error("{path} is not a Kilter database ({detail}); name another file in [store] url")]
     Foreign {

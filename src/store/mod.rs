@@ -10,7 +10,9 @@
 //! * [`Reader`] and its rows: series, scores, readings, alerts, transitions, models.
 
 mod age;
+mod blob;
 mod config;
+mod connect;
 mod fault;
 mod reader;
 mod restore;

@@ -1,22 +1,63 @@
 //! The read-only connections.
 
-use sqlx::SqlitePool;
+use std::path::Path;
 
-use crate::store::{OpenError, StoreConfig};
+use sqlx::SqlitePool;
+use sqlx::sqlite::SqlitePoolOptions;
+
+use crate::series::SeriesId;
+use crate::store::connect::{found_version, known_version, not_usable, read_options};
+use crate::store::{OpenError, ReadError, StoreConfig};
 
 /// Asks the store. Cheap to clone; every clone shares the same few connections.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    pub(super) pool: SqlitePool,
+    pub(in crate::store) pool: SqlitePool,
 }
 
 impl Reader {
     /// Opens the database of a store for reading.
     ///
     /// # Errors
-    /// When there is none, it is another program's, was written by a newer Kilter, or cannot be read.
+    /// When there is none, it is another program's, was written by a newer or an older Kilter, or cannot be read.
     pub async fn open(config: &StoreConfig) -> Result<Self, OpenError> {
-        let _ = config;
-        todo!()
+        let path = config.url.path();
+        if !path.is_file() {
+            return Err(OpenError::Absent { path: path.to_owned() });
+        }
+        let reader = Self::lazily(config);
+        reader.check(path).await?;
+        Ok(reader)
+    }
+
+    /// A reader of a database that the writer has just opened; connects when first asked.
+    pub(in crate::store) fn lazily(config: &StoreConfig) -> Self {
+        let pool = SqlitePoolOptions::new()
+            .max_connections(config.read_connections.max(1))
+            .connect_lazy_with(read_options(config));
+        Self { pool }
+    }
+
+    async fn check(&self, path: &Path) -> Result<(), OpenError> {
+        let known = known_version();
+        let mut conn = self.pool.acquire().await.map_err(|e| not_usable(path, e))?;
+        match found_version(&mut conn, path).await? {
+            Some(found) if found == known => Ok(()),
+            found => Err(OpenError::Older { path: path.to_owned(), found: found.unwrap_or(0), known }),
+        }
+    }
+
+    /// Closes the connections; later questions fail.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// The number that stands for a series in the big tables.
+    pub(in crate::store) async fn series_number(&self, series: &SeriesId) -> Result<i64, ReadError> {
+        sqlx::query_scalar("SELECT id FROM series WHERE name = ?")
+            .bind(series.as_str())
+            .fetch_optional(&self.pool)
+            .await?
+            .ok_or_else(|| ReadError::NoSuchSeries { series: series.clone() })
     }
 }

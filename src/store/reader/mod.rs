@@ -17,7 +17,12 @@ pub use readings::FrameBucket;
 pub use scores::{ScoreBucket, ScoreView};
 pub use series::{SeriesQuery, SeriesRow};
 
-use crate::series::Timestamp;
+pub(in crate::store) use alerts::alert_from_row;
+
+use crate::series::{NameError, Timestamp};
+use crate::store::ReadError;
+use crate::store::writer::{HOUR_MS, MINUTE_MS};
+use crate::verdict::SeriesState;
 
 /// Which rows of a series: `[start, end)`, at most `limit` of them. The next page starts 1 ms after the last row
 /// received (with `newest_first`: ends at the last row received).
@@ -44,4 +49,44 @@ impl RowQuery {
     fn bounds_ms(&self) -> (i64, i64) {
         (self.start.map_or(0, Timestamp::as_ms), self.end.map_or(i64::MAX, Timestamp::as_ms))
     }
+}
+
+/// A name that the store holds.
+pub(in crate::store) fn name_from<T>(
+    table: &'static str,
+    text: &str,
+    parse: impl Fn(&str) -> Result<T, NameError>,
+) -> Result<T, ReadError> {
+    parse(text).map_err(|e| ReadError::DamagedRow { table, detail: e.to_string() })
+}
+
+/// A series' state that the store holds.
+pub(in crate::store) fn state_from(text: &str) -> Result<SeriesState, ReadError> {
+    SeriesState::from_name(text)
+        .ok_or_else(|| ReadError::DamagedRow { table: "series", detail: format!("state {text:?}") })
+}
+
+/// A JSON value that the store holds.
+pub(in crate::store) fn json_from<T: serde::de::DeserializeOwned>(
+    table: &'static str,
+    text: &str,
+) -> Result<T, ReadError> {
+    serde_json::from_str(text).map_err(|e| ReadError::DamagedRow { table, detail: e.to_string() })
+}
+
+/// The level of sums that answers a question in steps (none: the rows themselves), and the step rounded up to it.
+fn level_for(query: &RowQuery, step_ms: i64) -> Result<(Option<i64>, i64), ReadError> {
+    if step_ms < 1 {
+        return Err(ReadError::BadQuery { detail: format!("a step of {step_ms} ms, allowed: 1 ms or more") });
+    }
+    if query.newest_first {
+        let detail = "steps are given oldest first; newest first is for single rows".to_owned();
+        return Err(ReadError::BadQuery { detail });
+    }
+    let round_up = |level_ms: i64| step_ms.saturating_add(level_ms - 1) / level_ms * level_ms;
+    Ok(match step_ms {
+        ..MINUTE_MS => (None, step_ms),
+        ..HOUR_MS => (Some(MINUTE_MS), round_up(MINUTE_MS)),
+        _ => (Some(HOUR_MS), round_up(HOUR_MS)),
+    })
 }

@@ -1,7 +1,9 @@
 //! Series with their state.
 
 use serde::Serialize;
+use sqlx::FromRow;
 
+use super::{json_from, name_from, state_from};
 use crate::series::{ChannelName, SeriesId, Timestamp};
 use crate::store::{ReadError, Reader};
 use crate::verdict::SeriesState;
@@ -52,14 +54,73 @@ pub struct SeriesRow {
     pub n_open_alerts: u32,
 }
 
+/// The fleet view: one seek a series and table.
+macro_rules! select_series {
+    ($which:literal) => {
+        concat!(
+            "SELECT s.name, s.state, s.state_at_ms, s.state_reason, s.first_at_ms, s.last_closed_ms, s.n_closed, ",
+            "sc.live_score, sc.evidence, ",
+            "(SELECT json_group_array(name) FROM (SELECT name FROM channels AS c WHERE c.series_id = s.id ",
+            "ORDER BY channel_index)) AS channels, ",
+            "(SELECT model_id FROM take_overs AS t WHERE t.series_id = s.id ORDER BY from_ms DESC LIMIT 1) AS model_id, ",
+            "(SELECT count(*) FROM alerts AS a WHERE a.series_id = s.id AND a.state = 'open') AS n_open_alerts ",
+            "FROM series AS s LEFT JOIN scores AS sc ON sc.series_id = s.id AND sc.at_ms = s.last_scored_ms ",
+            $which
+        )
+    };
+}
+
+const SERIES: &str = select_series!("WHERE s.name > ?1 AND (?2 IS NULL OR s.state = ?2) ORDER BY s.name LIMIT ?3");
+const ONE_SERIES: &str = select_series!("WHERE s.name = ?1");
+
+#[derive(FromRow)]
+struct Columns {
+    name: String,
+    state: String,
+    state_at_ms: i64,
+    state_reason: String,
+    first_at_ms: i64,
+    last_closed_ms: Option<i64>,
+    n_closed: i64,
+    live_score: Option<f64>,
+    evidence: Option<f64>,
+    channels: String,
+    model_id: Option<String>,
+    n_open_alerts: u32,
+}
+
+impl Columns {
+    fn row(self) -> Result<SeriesRow, ReadError> {
+        Ok(SeriesRow {
+            series: name_from("series", &self.name, SeriesId::parse)?,
+            state: state_from(&self.state)?,
+            state_at: Timestamp::from_ms(self.state_at_ms),
+            state_reason: self.state_reason,
+            channels: json_from("channels", &self.channels)?,
+            first_at: Timestamp::from_ms(self.first_at_ms),
+            last_at: self.last_closed_ms.map(Timestamp::from_ms),
+            n_rows: self.n_closed.unsigned_abs(),
+            model_id: self.model_id,
+            live_score: self.live_score,
+            evidence: self.evidence,
+            n_open_alerts: self.n_open_alerts,
+        })
+    }
+}
+
 impl Reader {
     /// Series by name.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn series(&self, query: &SeriesQuery) -> Result<Vec<SeriesRow>, ReadError> {
-        let _ = query;
-        todo!()
+        let found: Vec<Columns> = sqlx::query_as(SERIES)
+            .bind(query.after.as_ref().map_or("", SeriesId::as_str))
+            .bind(query.state.map(SeriesState::as_str))
+            .bind(query.limit)
+            .fetch_all(&self.pool)
+            .await?;
+        found.into_iter().map(Columns::row).collect()
     }
 
     /// One series.
@@ -67,7 +128,11 @@ impl Reader {
     /// # Errors
     /// When there is no such series, or the store cannot be read.
     pub async fn one_series(&self, series: &SeriesId) -> Result<SeriesRow, ReadError> {
-        let _ = series;
-        todo!()
+        sqlx::query_as::<_, Columns>(ONE_SERIES)
+            .bind(series.as_str())
+            .fetch_optional(&self.pool)
+            .await?
+            .ok_or_else(|| ReadError::NoSuchSeries { series: series.clone() })?
+            .row()
     }
 }

@@ -1,5 +1,10 @@
 //! One batch of outcomes, one transaction.
 
+use sqlx::SqliteConnection;
+
+use super::batch::Batch;
+use super::rows::Texts;
+use super::{alert_rows, frame_rows, model, model_rows, rollups, score_rows, series_rows};
 use crate::pipeline::Outcome;
 use crate::store::{CommitError, Store};
 
@@ -24,7 +29,28 @@ impl Store {
     /// # Errors
     /// See [`CommitError::reaction`] for what to do; nothing of the batch is written then.
     pub async fn commit(&self, batch: &[Outcome]) -> Result<Committed, CommitError> {
-        let _ = batch;
-        todo!()
+        let mut writer = self.inner.writer.lock().await;
+        let mut conn = self.begin(&mut writer).await?;
+        let writer = &mut *writer;
+        let batch = Batch::sort(batch, &writer.known);
+        let committed = write(&mut conn, &mut writer.texts, &batch).await?;
+        super::finish(&mut writer.connection, conn).await?;
+        batch.remember(&mut writer.known);
+        if committed.n_transitions > 0 {
+            self.inner.changes.send_modify(|n| *n += committed.n_transitions);
+        }
+        Ok(committed)
     }
+}
+
+async fn write(conn: &mut SqliteConnection, texts: &mut Texts, batch: &Batch<'_>) -> Result<Committed, CommitError> {
+    series_rows::write_new(conn, texts, batch).await?;
+    let n_frames = frame_rows::write(conn, texts, batch).await?;
+    let (n_scores, n_settled) = score_rows::write(conn, texts, batch).await?;
+    model::write_all(conn, batch).await?;
+    model_rows::write(conn, texts, batch).await?;
+    let n_transitions = alert_rows::write(conn, batch).await?;
+    series_rows::write_progress(conn, texts, batch).await?;
+    rollups::write(conn, texts, batch).await?;
+    Ok(Committed { n_frames, n_scores, n_settled, n_transitions })
 }

@@ -1,20 +1,61 @@
 //! The one connection that writes.
 
+mod alert_rows;
+mod batch;
 mod commit;
 mod deeds;
+mod frame_rows;
+mod known;
 mod model;
+mod model_rows;
 mod outbox;
+mod rollups;
+mod rows;
+mod score_rows;
+mod series_rows;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection};
+use tokio::sync::{Mutex, watch};
 
 pub use commit::Committed;
 pub use model::NewModel;
+pub(super) use model::checksum;
+pub(super) use rollups::{HOUR_MS, MINUTE_MS};
 
-use crate::series::{Frame, SeriesId, Timestamp};
-use crate::store::restore::RestoredSeries;
-use crate::store::{CommitError, OpenError, ReadError, StoreConfig};
+use super::connect::{found_version, migrate, not_usable, write_options};
+use super::{CommitError, OpenError, Reader, StoreConfig};
+use known::Known;
+use rows::Texts;
 
 /// Writes the store. Cheap to clone; all clones share the one writing connection and take turns.
 #[derive(Debug, Clone)]
-pub struct Store {}
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    config: StoreConfig,
+    reader: Reader,
+    writer: Mutex<Writer>,
+    changes: watch::Sender<u64>,
+    /// Held as long as the store is open, so that a second Kilter refuses to write the same file.
+    _lock: File,
+}
+
+#[derive(Debug)]
+struct Writer {
+    /// Taken out for each transaction and put back after its commit. A transaction that fails or is dropped half-way
+    /// takes its connection with it: closing is the one rollback that works after every fault, and the next
+    /// transaction opens another.
+    connection: Option<SqliteConnection>,
+    known: Known,
+    texts: Texts,
+}
 
 impl Store {
     /// Opens the database for writing, makes it when there is none, and brings an older one up to date.
@@ -22,37 +63,71 @@ impl Store {
     /// # Errors
     /// When another Kilter writes it, a newer one wrote it, it is another program's, or it cannot be written.
     pub async fn open(config: &StoreConfig) -> Result<Self, OpenError> {
-        let _ = config;
-        todo!()
+        let path = config.url.path();
+        let lock = lock_file(path)?;
+        let mut conn = write_options(config, true).connect().await.map_err(|e| not_usable(path, e))?;
+        found_version(&mut conn, path).await?;
+        migrate(&mut conn, path).await?;
+        let known = Known::load(&mut conn).await.map_err(|e| not_usable(path, e))?;
+        let writer = Writer { connection: Some(conn), known, texts: Texts::default() };
+        let inner = Inner {
+            config: config.clone(),
+            reader: Reader::lazily(config),
+            writer: Mutex::new(writer),
+            changes: watch::Sender::new(0),
+            _lock: lock,
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// All that a restart needs: where every series stood when the last commit ended, by name.
-    ///
-    /// # Errors
-    /// When the store cannot be read, or holds damaged rows.
-    pub async fn restore(&self) -> Result<Vec<RestoredSeries>, ReadError> {
-        todo!()
+    /// Asks the same database, on connections of its own.
+    pub fn reader(&self) -> &Reader {
+        &self.inner.reader
     }
 
-    /// Closed rows of a series in `[from, to]`, both included, oldest first: what a fit or a replay needs.
-    ///
-    /// # Errors
-    /// When the store cannot be read, or holds damaged rows.
-    pub async fn frames_between(
-        &self,
-        series: &SeriesId,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<Vec<Frame>, ReadError> {
-        let _ = (series, from, to);
-        todo!()
-    }
-
-    /// Finishes the write-ahead log and closes the connection.
+    /// Finishes the write-ahead log and closes the connections.
     ///
     /// # Errors
     /// When the log cannot be written back; nothing committed is lost by that.
     pub async fn close(&self) -> Result<(), CommitError> {
-        todo!()
+        self.inner.reader.close().await;
+        match self.inner.writer.lock().await.connection.take() {
+            Some(conn) => Ok(conn.close().await?),
+            None => Ok(()),
+        }
+    }
+
+    /// A connection in a transaction. It is the caller's until [`finish`] puts it back.
+    async fn begin(&self, writer: &mut Writer) -> Result<SqliteConnection, CommitError> {
+        let mut conn = match writer.connection.take() {
+            Some(conn) => conn,
+            None => write_options(&self.inner.config, false).connect().await?,
+        };
+        // At once for writing: a transaction that starts by reading may be refused the lock half-way.
+        conn.execute("BEGIN IMMEDIATE").await?;
+        Ok(conn)
+    }
+}
+
+/// Commits, and puts the connection back.
+async fn finish(slot: &mut Option<SqliteConnection>, mut conn: SqliteConnection) -> Result<(), CommitError> {
+    conn.execute("COMMIT").await?;
+    *slot = Some(conn);
+    Ok(())
+}
+
+fn lock_file(database: &Path) -> Result<File, OpenError> {
+    let directory = |path: &Path, cause| OpenError::Directory { path: path.to_owned(), cause };
+    if let Some(parent) = database.parent().filter(|p| !p.as_os_str().is_empty()) {
+        std::fs::create_dir_all(parent).map_err(|e| directory(parent, e))?;
+    }
+    let mut path = database.as_os_str().to_owned();
+    path.push(".lock");
+    let path = Path::new(&path);
+    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(|e| directory(path, e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::InUse { path: database.to_owned() }),
+        Err(std::fs::TryLockError::Error(cause)) => Err(directory(path, cause)),
     }
 }

@@ -1,0 +1,162 @@
+//! A batch of outcomes sorted by table: what each table gets, and how far the rows of each series then go.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::pipeline::{Outcome, ScoreRow, SettledRow, TakeOver};
+use crate::series::{Frame, SeriesId, Timestamp};
+use crate::verdict::{SeriesState, Transition};
+
+use super::known::{Known, Progress};
+
+/// A series' new state: when, which, why.
+pub(super) type NewState<'a> = (Timestamp, SeriesState, &'a str);
+
+/// What a batch says, by table; `i64` is the number of the series.
+#[derive(Debug, Default)]
+pub(super) struct Batch<'a> {
+    pub(super) new_series: Vec<(i64, &'a SeriesId, Timestamp)>,
+    pub(super) channels: Vec<(i64, i64, &'a str)>,
+    /// Closed rows, in the order in which they closed.
+    pub(super) frames: Vec<(i64, &'a Frame)>,
+    /// Rows being filled, the last word on each.
+    pub(super) unfinished: BTreeMap<(i64, i64), &'a Frame>,
+    /// Rows that leave `unfinished_frames`, because a row at or after them has closed.
+    pub(super) finished: BTreeSet<(i64, i64)>,
+    pub(super) scores: Vec<(i64, &'a ScoreRow)>,
+    pub(super) settled: Vec<(i64, &'a SettledRow)>,
+    pub(super) models: Vec<(i64, &'a crate::bundle::ModelBundle)>,
+    pub(super) take_overs: Vec<(i64, &'a TakeOver)>,
+    pub(super) checkpoints: HashMap<i64, (Timestamp, &'a [u8])>,
+    pub(super) states: HashMap<i64, NewState<'a>>,
+    pub(super) transitions: Vec<(i64, &'a Transition)>,
+    /// Series whose rows went further: from, to.
+    pub(super) progress: HashMap<i64, (Progress, Progress)>,
+    numbers: HashMap<&'a SeriesId, i64>,
+}
+
+impl<'a> Batch<'a> {
+    /// Sorts the outcomes. Ones that the store has already, as far as that shows without a lookup, are left out.
+    pub(super) fn sort(outcomes: &'a [Outcome], known: &Known) -> Self {
+        let mut batch = Self::default();
+        let mut next_number = known.next_number();
+        for outcome in outcomes {
+            let Some((series, at)) = subject(outcome) else { continue };
+            let number = match known.numbers.get(series).or_else(|| batch.numbers.get(series)) {
+                Some(number) => *number,
+                None => {
+                    let number = next_number;
+                    next_number += 1;
+                    batch.numbers.insert(series, number);
+                    batch.new_series.push((number, series, at));
+                    number
+                }
+            };
+            batch.add(number, outcome, known);
+        }
+        batch
+    }
+
+    fn add(&mut self, number: i64, outcome: &'a Outcome, known: &Known) {
+        match outcome {
+            Outcome::SeriesSeen { .. } | Outcome::FitWanted(_) => {}
+            Outcome::ChannelSeen { channel_index, channel, .. } => {
+                self.channels.push((number, *channel_index as i64, channel.as_str()));
+            }
+            Outcome::Frame { frame, is_closed: true, .. } => self.close(number, frame, known),
+            Outcome::Frame { frame, is_closed: false, .. } => {
+                // A row at or before the last closed one is closed itself, or was skipped by a gap.
+                if self.progress(number, known).last_closed_ms.is_none_or(|last| frame.at.as_ms() > last) {
+                    self.unfinished.insert((number, frame.at.as_ms()), frame);
+                }
+            }
+            Outcome::Score { score, .. } => {
+                let progress = self.progress(number, known);
+                progress.last_scored_ms = progress.last_scored_ms.max(Some(score.at.as_ms()));
+                self.scores.push((number, score));
+            }
+            Outcome::Settled { settled, .. } => {
+                let progress = self.progress(number, known);
+                progress.last_settled_ms = progress.last_settled_ms.max(Some(settled.at.as_ms()));
+                self.settled.push((number, settled));
+            }
+            Outcome::Transition(transition) => self.transitions.push((number, transition)),
+            Outcome::State { state, at, reason, .. } => {
+                let new = (*at, *state, reason.as_str());
+                self.states
+                    .entry(number)
+                    .and_modify(|old| *old = if new.0 >= old.0 { new } else { *old })
+                    .or_insert(new);
+            }
+            Outcome::Model { bundle, .. } => self.models.push((number, bundle)),
+            Outcome::TakeOver(take_over) => self.take_overs.push((number, take_over)),
+            Outcome::Checkpoint { at, bytes, .. } => {
+                let new = (*at, bytes.as_slice());
+                self.checkpoints
+                    .entry(number)
+                    .and_modify(|old| *old = if new.0 >= old.0 { new } else { *old })
+                    .or_insert(new);
+            }
+        }
+    }
+
+    fn close(&mut self, number: i64, frame: &'a Frame, known: &Known) {
+        let at_ms = frame.at.as_ms();
+        let progress = self.progress(number, known);
+        if progress.last_closed_ms.is_none_or(|last| at_ms > last) {
+            progress.last_closed_ms = Some(at_ms);
+            progress.n_closed += 1;
+            self.frames.push((number, frame));
+        }
+        while let Some((key, _)) = self.unfinished.range((number, i64::MIN)..=(number, at_ms)).next() {
+            let key = *key;
+            self.unfinished.remove(&key);
+        }
+        if let Some(stored) = known.unfinished.get(&number) {
+            self.finished.extend(stored.range(..=at_ms).map(|at| (number, *at)));
+        }
+    }
+
+    fn progress(&mut self, number: i64, known: &Known) -> &mut Progress {
+        let start = known.progress.get(&number).copied().unwrap_or_default();
+        &mut self.progress.entry(number).or_insert((start, start)).1
+    }
+
+    /// Brings the writer's memory up to what is now committed.
+    pub(super) fn remember(self, known: &mut Known) {
+        for (number, series, _) in self.new_series {
+            known.numbers.insert(series.clone(), number);
+            known.progress.insert(number, Progress::default());
+        }
+        for (number, (_, now)) in self.progress {
+            known.progress.insert(number, now);
+        }
+        for (number, at_ms) in self.unfinished.into_keys() {
+            known.unfinished.entry(number).or_default().insert(at_ms);
+        }
+        for (number, at_ms) in self.finished {
+            if let Some(stored) = known.unfinished.get_mut(&number) {
+                stored.remove(&at_ms);
+                if stored.is_empty() {
+                    known.unfinished.remove(&number);
+                }
+            }
+        }
+    }
+}
+
+/// The series an outcome is about, and the time that counts as the first one should the series be new; none for
+/// outcomes that ask for work instead of rows.
+fn subject(outcome: &Outcome) -> Option<(&SeriesId, Timestamp)> {
+    match outcome {
+        Outcome::SeriesSeen { series, at }
+        | Outcome::State { series, at, .. }
+        | Outcome::Checkpoint { series, at, .. } => Some((series, *at)),
+        Outcome::ChannelSeen { series, .. } | Outcome::Model { series, .. } => Some((series, Timestamp::from_ms(0))),
+        Outcome::Frame { series, frame, .. } => Some((series, frame.at)),
+        Outcome::Score { series, score } => Some((series, score.at)),
+        Outcome::Settled { series, settled } => Some((series, settled.at)),
+        Outcome::Transition(transition) => Some((&transition.alert.series, transition.at)),
+        Outcome::TakeOver(take_over) => Some((&take_over.series, take_over.from)),
+        Outcome::FitWanted(_) => None,
+    }
+}

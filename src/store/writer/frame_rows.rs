@@ -1,0 +1,50 @@
+//! The tables `frames` and `unfinished_frames`.
+
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments, SqliteConnection};
+
+use super::batch::Batch;
+use super::rows::{ManyRows, Texts, execute_rows};
+use crate::series::Frame;
+use crate::store::CommitError;
+use crate::store::blob::{encode_cells, encode_values};
+
+const CLOSED: ManyRows = ManyRows {
+    head: "INSERT INTO frames (series_id, at_ms, channel_values, cells) VALUES",
+    n_columns: 4,
+    tail: "ON CONFLICT DO NOTHING",
+};
+
+const UNFINISHED: ManyRows = ManyRows {
+    head: "INSERT INTO unfinished_frames (series_id, at_ms, channel_values, cells) VALUES",
+    n_columns: 4,
+    tail: "ON CONFLICT DO UPDATE SET channel_values = excluded.channel_values, cells = excluded.cells",
+};
+
+const FINISHED: ManyRows =
+    ManyRows { head: "DELETE FROM unfinished_frames WHERE (series_id, at_ms) IN (VALUES", n_columns: 2, tail: ")" };
+
+/// Writes closed and unfinished rows; returns how many closed rows are new.
+pub(super) async fn write(
+    conn: &mut SqliteConnection,
+    texts: &mut Texts,
+    batch: &Batch<'_>,
+) -> Result<u64, CommitError> {
+    let n_new = execute_rows(conn, texts, &CLOSED, &batch.frames, |(n, frame), a| add_frame(*n, frame, a)).await?;
+    let finished: Vec<_> = batch.finished.iter().collect();
+    execute_rows(conn, texts, &FINISHED, &finished, |(number, at_ms), a| {
+        a.add(*number)?;
+        a.add(*at_ms)
+    })
+    .await?;
+    let unfinished: Vec<_> = batch.unfinished.iter().collect();
+    execute_rows(conn, texts, &UNFINISHED, &unfinished, |((n, _), frame), a| add_frame(*n, frame, a)).await?;
+    Ok(n_new)
+}
+
+fn add_frame(number: i64, frame: &Frame, a: &mut SqliteArguments) -> Result<(), sqlx::error::BoxDynError> {
+    a.add(number)?;
+    a.add(frame.at.as_ms())?;
+    a.add(encode_values(&frame.values))?;
+    a.add(encode_cells(&frame.cells))
+}

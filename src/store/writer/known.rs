@@ -1,0 +1,54 @@
+//! What the writer remembers of each series, so that a batch needs no lookup: its number, and how far its rows go.
+
+use std::collections::{BTreeSet, HashMap};
+
+use sqlx::SqliteConnection;
+
+use crate::series::SeriesId;
+
+/// How far the rows of a series go, as the table `series` keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Progress {
+    pub(super) last_closed_ms: Option<i64>,
+    pub(super) n_closed: i64,
+    pub(super) last_scored_ms: Option<i64>,
+    pub(super) last_settled_ms: Option<i64>,
+}
+
+/// The writer's memory. It changes only after a commit, so a failed one leaves nothing to undo.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) numbers: HashMap<SeriesId, i64>,
+    pub(super) progress: HashMap<i64, Progress>,
+    /// Times of the rows in `unfinished_frames`; empty ones are left out.
+    pub(super) unfinished: HashMap<i64, BTreeSet<i64>>,
+}
+
+type ProgressRow = (i64, String, Option<i64>, i64, Option<i64>, Option<i64>);
+
+impl Known {
+    /// Reads the memory from the store.
+    pub(super) async fn load(conn: &mut SqliteConnection) -> Result<Self, sqlx::Error> {
+        let mut known = Self::default();
+        let rows: Vec<ProgressRow> =
+            sqlx::query_as("SELECT id, name, last_closed_ms, n_closed, last_scored_ms, last_settled_ms FROM series")
+                .fetch_all(&mut *conn)
+                .await?;
+        for (number, name, last_closed_ms, n_closed, last_scored_ms, last_settled_ms) in rows {
+            let series = SeriesId::parse(&name).map_err(|e| sqlx::Error::Decode(Box::new(e)))?;
+            known.numbers.insert(series, number);
+            known.progress.insert(number, Progress { last_closed_ms, n_closed, last_scored_ms, last_settled_ms });
+        }
+        let unfinished: Vec<(i64, i64)> =
+            sqlx::query_as("SELECT series_id, at_ms FROM unfinished_frames").fetch_all(conn).await?;
+        for (number, at_ms) in unfinished {
+            known.unfinished.entry(number).or_default().insert(at_ms);
+        }
+        Ok(known)
+    }
+
+    /// The number the next new series gets.
+    pub(super) fn next_number(&self) -> i64 {
+        self.progress.keys().max().map_or(1, |last| last + 1)
+    }
+}
