@@ -16,12 +16,15 @@ CREATE TABLE frames (
 
 -- Rows still being filled. Apart from `frames`, because they are rewritten with every message while frames are only
 -- ever appended; this table stays a few pages for thousands of series. A row leaves it when it closes.
-CREATE TABLE unfinished_frames (
+CREATE TABLE open_rows (
     series_id    INTEGER NOT NULL REFERENCES series (id),
     -- As in `frames`.
     at_ms        INTEGER NOT NULL,
     channel_values BLOB  NOT NULL,
     cells        BLOB    NOT NULL,
+    -- For each channel, milliseconds from at_ms to the event time of the reading that stands in the cell, i32
+    -- little-endian, -1 when nothing was heard: tells the newer of two readings in a cell after a restart.
+    heard_ms     BLOB    NOT NULL,
     PRIMARY KEY (series_id, at_ms)
 ) STRICT, WITHOUT ROWID;
 

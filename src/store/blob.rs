@@ -2,12 +2,28 @@
 
 use crate::pipeline::ScoreRow;
 use crate::series::{Cell, Frame, Timestamp};
+use crate::windowing::OpenRow;
 
 /// The values of a frame.
 pub(super) fn encode_values(values: &[f64]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(8 * values.len());
     values.iter().for_each(|v| bytes.extend_from_slice(&v.to_le_bytes()));
     bytes
+}
+
+/// Offsets of an open row.
+pub(super) fn encode_i32s(numbers: &[i32]) -> Vec<u8> {
+    numbers.iter().flat_map(|n| n.to_le_bytes()).collect()
+}
+
+/// An open row from its three blobs; what is wrong with them otherwise.
+pub(super) fn decode_open_row(at_ms: i64, values: &[u8], cells: &[u8], heard_ms: &[u8]) -> Result<OpenRow, String> {
+    let frame = decode_frame(at_ms, values, cells)?;
+    let (chunks, rest) = heard_ms.as_chunks::<4>();
+    if !rest.is_empty() || chunks.len() != frame.n_channels() {
+        return Err(format!("{} bytes of offsets for {} cells, expected 4 a cell", heard_ms.len(), cells.len()));
+    }
+    Ok(OpenRow { frame, heard_ms: chunks.iter().map(|chunk| i32::from_le_bytes(*chunk)).collect() })
 }
 
 /// The cell kinds of a frame.

@@ -84,6 +84,8 @@ pub struct StoreConfig {
     pub read_connections: u32,
     /// Page cache of each connection, MiB.
     pub cache_mib: u32,
+    /// Largest size of the database file, MiB; 0 for no limit. A commit beyond it fails as on a full disk.
+    pub size_max_mib: u32,
     /// How long a commit waits for another program that holds the database, ms.
     pub busy_timeout_ms: u32,
 }
@@ -95,6 +97,7 @@ impl Default for StoreConfig {
             synchronous: Synchronous::Full,
             read_connections: 4,
             cache_mib: 16,
+            size_max_mib: 0,
             busy_timeout_ms: 2_000,
         }
     }
@@ -108,7 +111,7 @@ impl StoreConfig {
 }
 
 /// The section `[retention]`: how long things are kept, counted back from the newest row of each series for rows,
-/// from the wall clock for alerts. Rows that an unfinished window or a training set still needs are never removed.
+/// from the wall clock for alerts. Rows that a window or a training set still needs are never removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {

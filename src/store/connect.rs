@@ -50,7 +50,16 @@ pub(super) fn write_options(config: &StoreConfig, create: bool) -> SqliteConnect
         .foreign_keys(false)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
         .pragma("journal_size_limit", "67108864")
+        .pragma("max_page_count", pages_max(config).to_string())
         .thread_name(|_| "store-writer".to_owned())
+}
+
+/// Pages (4 KiB each) that the file may have; SQLite's own limit for no limit.
+fn pages_max(config: &StoreConfig) -> u64 {
+    match config.size_max_mib {
+        0 => 4_294_967_294,
+        mib => u64::from(mib) * 256,
+    }
 }
 
 /// A reader's connection. Rows cross threads a thousand at a time; one at a time costs twice as long.

@@ -18,7 +18,7 @@ mod reader;
 mod restore;
 mod writer;
 
-pub use age::{Age, AgeError};
+pub use age::Age;
 pub use config::{DATABASE_FILE, Retention, StoreConfig, StoreUrl, StoreUrlError, Synchronous};
 pub use fault::{CommitError, OpenError, Reaction, ReadError};
 pub use reader::{

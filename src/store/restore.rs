@@ -8,8 +8,9 @@ use super::reader::{alert_from_row, name_from, state_from};
 use super::{ReadError, Store};
 use crate::pipeline::TakeOver;
 use crate::series::{ChannelName, Frame, SeriesId, Timestamp};
-use crate::store::blob::decode_frame;
+use crate::store::blob::decode_open_row;
 use crate::verdict::{Alert, SeriesState};
+use crate::windowing::OpenRow;
 
 /// State of a series' chain after a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +52,7 @@ pub struct RestoredSeries {
     /// Last row with a settled score.
     pub last_settled_at: Option<Timestamp>,
     /// Rows being filled, oldest first.
-    pub unfinished: Vec<Frame>,
+    pub open_rows: Vec<OpenRow>,
     /// State of the chain, if one was ever kept.
     pub checkpoint: Option<Checkpoint>,
     /// The latest take-over.
@@ -85,7 +86,7 @@ impl SeriesColumns {
             n_closed: self.n_closed.unsigned_abs(),
             last_scored_at: self.last_scored_ms.map(Timestamp::from_ms),
             last_settled_at: self.last_settled_ms.map(Timestamp::from_ms),
-            unfinished: Vec::new(),
+            open_rows: Vec::new(),
             checkpoint: None,
             take_over: None,
             open_alerts: Vec::new(),
@@ -115,14 +116,14 @@ impl Store {
                 series.channels.push(name_from("channels", &name, ChannelName::parse)?);
             }
         }
-        let unfinished = sqlx::query_as::<_, (i64, i64, Vec<u8>, Vec<u8>)>(
-            "SELECT series_id, at_ms, channel_values, cells FROM unfinished_frames ORDER BY series_id, at_ms",
+        let open_rows = sqlx::query_as::<_, (i64, i64, Vec<u8>, Vec<u8>, Vec<u8>)>(
+            "SELECT series_id, at_ms, channel_values, cells, heard_ms FROM open_rows ORDER BY series_id, at_ms",
         );
-        for (number, at_ms, values, cells) in unfinished.fetch_all(&mut *conn).await? {
+        for (number, at_ms, values, cells, heard_ms) in open_rows.fetch_all(&mut *conn).await? {
             if let Some(series) = all.get_mut(&number) {
-                let frame = decode_frame(at_ms, &values, &cells)
-                    .map_err(|detail| ReadError::DamagedRow { table: "unfinished_frames", detail })?;
-                series.unfinished.push(frame);
+                let row = decode_open_row(at_ms, &values, &cells, &heard_ms)
+                    .map_err(|detail| ReadError::DamagedRow { table: "open_rows", detail })?;
+                series.open_rows.push(row);
             }
         }
         let checkpoints = sqlx::query_as::<_, (i64, i64, Vec<u8>)>("SELECT series_id, at_ms, bytes FROM checkpoints");

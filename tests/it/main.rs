@@ -4,4 +4,6 @@ mod architecture;
 mod cli;
 mod lifecycle;
 mod metrics;
+mod migrations;
 mod recording;
+mod store;

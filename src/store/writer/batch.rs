@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::pipeline::{Outcome, ScoreRow, SettledRow, TakeOver};
 use crate::series::{Frame, SeriesId, Timestamp};
 use crate::verdict::{SeriesState, Transition};
+use crate::windowing::OpenRow;
 
 use super::known::{Known, Progress};
 
@@ -19,8 +20,8 @@ pub(super) struct Batch<'a> {
     /// Closed rows, in the order in which they closed.
     pub(super) frames: Vec<(i64, &'a Frame)>,
     /// Rows being filled, the last word on each.
-    pub(super) unfinished: BTreeMap<(i64, i64), &'a Frame>,
-    /// Rows that leave `unfinished_frames`, because a row at or after them has closed.
+    pub(super) open: BTreeMap<(i64, i64), &'a OpenRow>,
+    /// Rows that leave `open_rows`, because a row at or after them has closed.
     pub(super) finished: BTreeSet<(i64, i64)>,
     pub(super) scores: Vec<(i64, &'a ScoreRow)>,
     pub(super) settled: Vec<(i64, &'a SettledRow)>,
@@ -58,15 +59,16 @@ impl<'a> Batch<'a> {
 
     fn add(&mut self, number: i64, outcome: &'a Outcome, known: &Known) {
         match outcome {
-            Outcome::SeriesSeen { .. } | Outcome::FitWanted(_) => {}
+            Outcome::SeriesSeen { .. } | Outcome::WarmUp { .. } | Outcome::FitWanted(_) => {}
             Outcome::ChannelSeen { channel_index, channel, .. } => {
                 self.channels.push((number, *channel_index as i64, channel.as_str()));
             }
-            Outcome::Frame { frame, is_closed: true, .. } => self.close(number, frame, known),
-            Outcome::Frame { frame, is_closed: false, .. } => {
+            Outcome::Frame { frame, .. } => self.close(number, frame, known),
+            Outcome::OpenRow { row, .. } => {
                 // A row at or before the last closed one is closed itself, or was skipped by a gap.
-                if self.progress(number, known).last_closed_ms.is_none_or(|last| frame.at.as_ms() > last) {
-                    self.unfinished.insert((number, frame.at.as_ms()), frame);
+                let at_ms = row.frame.at.as_ms();
+                if self.progress(number, known).last_closed_ms.is_none_or(|last| at_ms > last) {
+                    self.open.insert((number, at_ms), row);
                 }
             }
             Outcome::Score { score, .. } => {
@@ -107,11 +109,11 @@ impl<'a> Batch<'a> {
             progress.n_closed += 1;
             self.frames.push((number, frame));
         }
-        while let Some((key, _)) = self.unfinished.range((number, i64::MIN)..=(number, at_ms)).next() {
+        while let Some((key, _)) = self.open.range((number, i64::MIN)..=(number, at_ms)).next() {
             let key = *key;
-            self.unfinished.remove(&key);
+            self.open.remove(&key);
         }
-        if let Some(stored) = known.unfinished.get(&number) {
+        if let Some(stored) = known.open.get(&number) {
             self.finished.extend(stored.range(..=at_ms).map(|at| (number, *at)));
         }
     }
@@ -130,14 +132,14 @@ impl<'a> Batch<'a> {
         for (number, (_, now)) in self.progress {
             known.progress.insert(number, now);
         }
-        for (number, at_ms) in self.unfinished.into_keys() {
-            known.unfinished.entry(number).or_default().insert(at_ms);
+        for (number, at_ms) in self.open.into_keys() {
+            known.open.entry(number).or_default().insert(at_ms);
         }
         for (number, at_ms) in self.finished {
-            if let Some(stored) = known.unfinished.get_mut(&number) {
+            if let Some(stored) = known.open.get_mut(&number) {
                 stored.remove(&at_ms);
                 if stored.is_empty() {
-                    known.unfinished.remove(&number);
+                    known.open.remove(&number);
                 }
             }
         }
@@ -152,11 +154,12 @@ fn subject(outcome: &Outcome) -> Option<(&SeriesId, Timestamp)> {
         | Outcome::State { series, at, .. }
         | Outcome::Checkpoint { series, at, .. } => Some((series, *at)),
         Outcome::ChannelSeen { series, .. } | Outcome::Model { series, .. } => Some((series, Timestamp::from_ms(0))),
-        Outcome::Frame { series, frame, .. } => Some((series, frame.at)),
+        Outcome::Frame { series, frame } => Some((series, frame.at)),
+        Outcome::OpenRow { series, row } => Some((series, row.frame.at)),
         Outcome::Score { series, score } => Some((series, score.at)),
         Outcome::Settled { series, settled } => Some((series, settled.at)),
         Outcome::Transition(transition) => Some((&transition.alert.series, transition.at)),
         Outcome::TakeOver(take_over) => Some((&take_over.series, take_over.from)),
-        Outcome::FitWanted(_) => None,
+        Outcome::WarmUp { .. } | Outcome::FitWanted(_) => None,
     }
 }

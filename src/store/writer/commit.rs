@@ -24,7 +24,7 @@ pub struct Committed {
 impl Store {
     /// Commits a batch: when this returns, all of it is in the store and survives whatever the setting
     /// `synchronous` promises. Committing a batch again changes nothing. Within a batch the last word on a series'
-    /// state, an unfinished row or a checkpoint counts.
+    /// state, an open row or a checkpoint counts.
     ///
     /// # Errors
     /// See [`CommitError::reaction`] for what to do; nothing of the batch is written then.

@@ -1,4 +1,4 @@
-//! The tables `frames` and `unfinished_frames`.
+//! The tables `frames` and `open_rows`.
 
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, SqliteConnection};
@@ -7,7 +7,7 @@ use super::batch::Batch;
 use super::rows::{ManyRows, Texts, execute_rows};
 use crate::series::Frame;
 use crate::store::CommitError;
-use crate::store::blob::{encode_cells, encode_values};
+use crate::store::blob::{encode_cells, encode_i32s, encode_values};
 
 const CLOSED: ManyRows = ManyRows {
     head: "INSERT INTO frames (series_id, at_ms, channel_values, cells) VALUES",
@@ -15,16 +15,17 @@ const CLOSED: ManyRows = ManyRows {
     tail: "ON CONFLICT DO NOTHING",
 };
 
-const UNFINISHED: ManyRows = ManyRows {
-    head: "INSERT INTO unfinished_frames (series_id, at_ms, channel_values, cells) VALUES",
-    n_columns: 4,
-    tail: "ON CONFLICT DO UPDATE SET channel_values = excluded.channel_values, cells = excluded.cells",
+const OPEN: ManyRows = ManyRows {
+    head: "INSERT INTO open_rows (series_id, at_ms, channel_values, cells, heard_ms) VALUES",
+    n_columns: 5,
+    tail: "ON CONFLICT DO UPDATE SET channel_values = excluded.channel_values, cells = excluded.cells, \
+           heard_ms = excluded.heard_ms",
 };
 
 const FINISHED: ManyRows =
-    ManyRows { head: "DELETE FROM unfinished_frames WHERE (series_id, at_ms) IN (VALUES", n_columns: 2, tail: ")" };
+    ManyRows { head: "DELETE FROM open_rows WHERE (series_id, at_ms) IN (VALUES", n_columns: 2, tail: ")" };
 
-/// Writes closed and unfinished rows; returns how many closed rows are new.
+/// Writes closed and open rows; returns how many closed rows are new.
 pub(super) async fn write(
     conn: &mut SqliteConnection,
     texts: &mut Texts,
@@ -37,8 +38,12 @@ pub(super) async fn write(
         a.add(*at_ms)
     })
     .await?;
-    let unfinished: Vec<_> = batch.unfinished.iter().collect();
-    execute_rows(conn, texts, &UNFINISHED, &unfinished, |((n, _), frame), a| add_frame(*n, frame, a)).await?;
+    let open: Vec<_> = batch.open.iter().collect();
+    execute_rows(conn, texts, &OPEN, &open, |((n, _), row), a| {
+        add_frame(*n, &row.frame, a)?;
+        a.add(encode_i32s(&row.heard_ms))
+    })
+    .await?;
     Ok(n_new)
 }
 

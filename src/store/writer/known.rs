@@ -20,8 +20,8 @@ pub(super) struct Progress {
 pub(super) struct Known {
     pub(super) numbers: HashMap<SeriesId, i64>,
     pub(super) progress: HashMap<i64, Progress>,
-    /// Times of the rows in `unfinished_frames`; empty ones are left out.
-    pub(super) unfinished: HashMap<i64, BTreeSet<i64>>,
+    /// Times of the rows in `open_rows`; empty ones are left out.
+    pub(super) open: HashMap<i64, BTreeSet<i64>>,
 }
 
 type ProgressRow = (i64, String, Option<i64>, i64, Option<i64>, Option<i64>);
@@ -39,10 +39,9 @@ impl Known {
             known.numbers.insert(series, number);
             known.progress.insert(number, Progress { last_closed_ms, n_closed, last_scored_ms, last_settled_ms });
         }
-        let unfinished: Vec<(i64, i64)> =
-            sqlx::query_as("SELECT series_id, at_ms FROM unfinished_frames").fetch_all(conn).await?;
-        for (number, at_ms) in unfinished {
-            known.unfinished.entry(number).or_default().insert(at_ms);
+        let open: Vec<(i64, i64)> = sqlx::query_as("SELECT series_id, at_ms FROM open_rows").fetch_all(conn).await?;
+        for (number, at_ms) in open {
+            known.open.entry(number).or_default().insert(at_ms);
         }
         Ok(known)
     }
