@@ -5,8 +5,8 @@ CREATE TABLE models (
     id            TEXT    PRIMARY KEY,
     -- The series it was fitted on; null for a model shared by several.
     series_id     INTEGER REFERENCES series (id),
-    -- Arrival time (wall clock) at which the fit was done.
-    created_at_ms INTEGER NOT NULL,
+    -- Event time of the last row it was fitted on; models of a series are listed by it.
+    trained_to_ms INTEGER NOT NULL,
     -- Everything needed to judge a series, as the bundle encodes itself (weights as safetensors).
     bundle        BLOB    NOT NULL,
     -- SHA-256 of the bundle in hex, all 64 digits: checked on every load, so a damaged model is never used.
@@ -19,7 +19,7 @@ CREATE TABLE models (
     provenance    TEXT    NOT NULL
 ) STRICT;
 
-CREATE INDEX models_by_series ON models (series_id, created_at_ms);
+CREATE INDEX models_by_series ON models (series_id, trained_to_ms);
 
 CREATE TABLE take_overs (
     series_id INTEGER NOT NULL REFERENCES series (id),

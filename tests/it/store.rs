@@ -318,7 +318,7 @@ async fn a_model_comes_back_only_undamaged() {
     let mut model = NewModel {
         id: "0000000000000000".to_owned(),
         series: Some(series("pump")),
-        created_at: at(NOON_MS),
+        trained_to: at(NOON_MS),
         bundle: b"abc".to_vec(),
         channels: vec![channel("load"), channel("pressure")],
         members: vec!["pca".to_owned()],

@@ -13,8 +13,8 @@ pub struct ModelView {
     pub id: String,
     /// The series it was fitted on; null when shared.
     pub series: Option<String>,
-    /// When the fit was done.
-    pub created_at: Moment,
+    /// Event time of the last row it was fitted on.
+    pub trained_to: Moment,
     /// Size, bytes.
     pub n_bytes: u64,
     /// Its channels.
@@ -33,7 +33,7 @@ impl From<ModelRow> for ModelView {
         Self {
             id: row.id,
             series: row.series.map(String::from),
-            created_at: row.created_at.into(),
+            trained_to: row.trained_to.into(),
             n_bytes: row.n_bytes,
             channels: row.channels.into_iter().map(String::from).collect(),
             members: row.members,

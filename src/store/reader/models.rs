@@ -17,8 +17,8 @@ pub struct ModelRow {
     pub id: String,
     /// The series it was fitted on; none when shared.
     pub series: Option<SeriesId>,
-    /// When the fit was done.
-    pub created_at: Timestamp,
+    /// Event time of the last row it was fitted on.
+    pub trained_to: Timestamp,
     /// Size of the bundle, bytes.
     pub n_bytes: u64,
     /// Its channels, in the order of its contributions.
@@ -45,7 +45,7 @@ pub struct TakeOverRow {
 macro_rules! select_models {
     ($which:literal) => {
         concat!(
-            "SELECT m.id, s.name AS series, m.created_at_ms, length(m.bundle) AS n_bytes, m.channels, m.members, ",
+            "SELECT m.id, s.name AS series, m.trained_to_ms, length(m.bundle) AS n_bytes, m.channels, m.members, ",
             "m.provenance ",
             "FROM models AS m LEFT JOIN series AS s ON s.id = m.series_id ",
             $which
@@ -53,10 +53,10 @@ macro_rules! select_models {
     };
 }
 
-const ALL_MODELS: &str = select_models!("ORDER BY m.created_at_ms DESC, m.id");
+const ALL_MODELS: &str = select_models!("ORDER BY m.trained_to_ms DESC, m.id");
 const MODELS_OF: &str = select_models!(
     "WHERE m.series_id = ?1 OR m.id IN (SELECT model_id FROM take_overs WHERE series_id = ?1) \
-     ORDER BY m.created_at_ms DESC, m.id"
+     ORDER BY m.trained_to_ms DESC, m.id"
 );
 const ONE_MODEL: &str = select_models!("WHERE m.id = ?1");
 
@@ -64,7 +64,7 @@ const ONE_MODEL: &str = select_models!("WHERE m.id = ?1");
 struct Columns {
     id: String,
     series: Option<String>,
-    created_at_ms: i64,
+    trained_to_ms: i64,
     n_bytes: i64,
     channels: String,
     members: String,
@@ -77,7 +77,7 @@ impl Columns {
         Ok(ModelRow {
             id: self.id,
             series: self.series.map(|name| name_from("series", &name, SeriesId::parse)).transpose()?,
-            created_at: Timestamp::from_ms(self.created_at_ms),
+            trained_to: Timestamp::from_ms(self.trained_to_ms),
             n_bytes: self.n_bytes.unsigned_abs(),
             channels: json_from("models", &self.channels)?,
             members: json_from("models", &self.members)?,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::bundle::ModelBundle;
 use crate::pipeline::{Outcome, ScoreRow, SettledRow, TakeOver};
 use crate::series::{Frame, SeriesId, Timestamp};
 use crate::verdict::{SeriesState, Transition};
@@ -25,7 +26,7 @@ pub(super) struct Batch<'a> {
     pub(super) finished: BTreeSet<(i64, i64)>,
     pub(super) scores: Vec<(i64, &'a ScoreRow)>,
     pub(super) settled: Vec<(i64, &'a SettledRow)>,
-    pub(super) models: Vec<(i64, &'a crate::bundle::ModelBundle)>,
+    pub(super) models: Vec<(i64, &'a SeriesId, &'a ModelBundle)>,
     pub(super) take_overs: Vec<(i64, &'a TakeOver)>,
     pub(super) checkpoints: HashMap<i64, (Timestamp, &'a [u8])>,
     pub(super) states: HashMap<i64, NewState<'a>>,
@@ -89,7 +90,7 @@ impl<'a> Batch<'a> {
                     .and_modify(|old| *old = if new.0 >= old.0 { new } else { *old })
                     .or_insert(new);
             }
-            Outcome::Model { bundle, .. } => self.models.push((number, bundle)),
+            Outcome::Model { series, bundle } => self.models.push((number, series, bundle)),
             Outcome::TakeOver(take_over) => self.take_overs.push((number, take_over)),
             Outcome::Checkpoint { at, bytes, .. } => {
                 let new = (*at, bytes.as_slice());

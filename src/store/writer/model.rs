@@ -15,8 +15,8 @@ pub struct NewModel {
     pub id: String,
     /// The series it was fitted on; none when shared.
     pub series: Option<SeriesId>,
-    /// When the fit was done.
-    pub created_at: Timestamp,
+    /// Event time of the last row it was fitted on.
+    pub trained_to: Timestamp,
     /// Its bytes.
     pub bundle: Vec<u8>,
     /// Its channels, in the order of its contributions.
@@ -67,12 +67,12 @@ async fn write(conn: &mut SqliteConnection, number: Option<i64>, model: &NewMode
     }
     let refused = |e: serde_json::Error| CommitError::Refused { detail: e.to_string() };
     sqlx::query(
-        "INSERT INTO models (id, series_id, created_at_ms, bundle, checksum, channels, members, provenance) \
+        "INSERT INTO models (id, series_id, trained_to_ms, bundle, checksum, channels, members, provenance) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     )
     .bind(&model.id)
     .bind(number)
-    .bind(model.created_at.as_ms())
+    .bind(model.trained_to.as_ms())
     .bind(&model.bundle)
     .bind(checksum)
     .bind(serde_json::to_string(&model.channels).map_err(refused)?)
@@ -85,14 +85,22 @@ async fn write(conn: &mut SqliteConnection, number: Option<i64>, model: &NewMode
 
 /// Keeps the models that a batch brings.
 pub(super) async fn write_all(conn: &mut SqliteConnection, batch: &Batch<'_>) -> Result<(), CommitError> {
-    for (number, bundle) in &batch.models {
-        write(conn, Some(*number), &describe(bundle)?).await?;
+    for (number, series, bundle) in &batch.models {
+        write(conn, Some(*number), &describe(series, bundle)?).await?;
     }
     Ok(())
 }
 
 /// A bundle with what the store keeps beside it.
-fn describe(bundle: &ModelBundle) -> Result<NewModel, CommitError> {
-    let _ = bundle;
-    Err(CommitError::Refused { detail: "bundles cannot be encoded yet".to_owned() })
+fn describe(series: &SeriesId, bundle: &ModelBundle) -> Result<NewModel, CommitError> {
+    let provenance = serde_json::to_value(&bundle.provenance);
+    Ok(NewModel {
+        id: bundle.id().to_owned(),
+        series: Some(series.clone()),
+        trained_to: bundle.provenance.last_at,
+        bundle: bundle.encode(),
+        channels: bundle.channels.clone(),
+        members: bundle.members().into_iter().map(|member| member.as_str().to_owned()).collect(),
+        provenance: provenance.map_err(|e| CommitError::Refused { detail: e.to_string() })?,
+    })
 }
