@@ -5,5 +5,6 @@ mod cli;
 mod lifecycle;
 mod metrics;
 mod migrations;
+mod plant;
 mod recording;
 mod store;
