@@ -192,6 +192,9 @@ pub trait FittedMember: Send + Sync + fmt::Debug {
 /// When arrays or facts are missing, misshapen or not finite.
 pub fn rebuild(parts: &MemberParts, n_time: usize, n_channels: usize) -> Result<Arc<dyn FittedMember>, MemberError> {
     match parts.member {
+        Member::Pca => Ok(Arc::new(super::Pca::from_parts(parts, n_time, n_channels)?)),
+        Member::RandomFeatures => Ok(Arc::new(super::RandomFeatures::from_parts(parts, n_time, n_channels)?)),
+        Member::Var => Ok(Arc::new(super::Var::from_parts(parts, n_time, n_channels)?)),
         Member::Kmeans => Ok(Arc::new(super::Kmeans::from_parts(parts, n_time, n_channels)?)),
         Member::Baseline => Ok(Arc::new(super::Baseline::new())),
         member => Err(MemberError::Facts { member, reason: "this version cannot rebuild it".to_owned() }),

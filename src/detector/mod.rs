@@ -6,16 +6,25 @@
 
 mod baseline;
 mod fusion;
+mod gram;
 mod held_out;
 mod kmeans;
+mod linear;
 mod member;
+mod pca;
+mod random_features;
 mod spec;
+mod spectrum;
 mod training;
+mod var;
 
 pub use baseline::Baseline;
 pub use fusion::{Detector, FusedRow, Normaliser, RowScratch};
 pub use held_out::{FitMembers, HeldOut, hold_out};
 pub use kmeans::Kmeans;
 pub use member::{FittedMember, Member, MemberError, MemberParts, MemberScratch, Tensor, rebuild};
+pub use pca::Pca;
+pub use random_features::RandomFeatures;
 pub use spec::{DetectorSpec, KmeansSpec, PcaSpec, RandomFeaturesSpec, VarSpec};
 pub use training::{Scaler, TrainingRows};
+pub use var::Var;
