@@ -4,6 +4,7 @@
 //! members, normalises their squared residuals by held-out ones and fuses them into one number per row.
 //! Arrays and seeds only: no series name, topic, table, route or clock is known here.
 
+pub mod autoencoder;
 mod baseline;
 mod fusion;
 mod gram;

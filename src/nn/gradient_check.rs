@@ -13,7 +13,13 @@ const NUDGE: f64 = 1e-5;
 ///
 /// The loss is the sum of the outputs weighted by random numbers, plus the layer's added loss. `seed` feeds input,
 /// weights of the loss and, when `is_training`, the pass itself, which then repeats the same chance every time.
-pub fn worst_gradient_error(layer: &mut dyn Layer<f64>, shape: Shape, steps: usize, seed: u64, is_training: bool) -> f64 {
+pub fn worst_gradient_error(
+    layer: &mut dyn Layer<f64>,
+    shape: Shape,
+    steps: usize,
+    seed: u64,
+    is_training: bool,
+) -> f64 {
     let mut generator = Generator::new(seed);
     let mut x = Batch::from_parts(shape, (0..shape.len()).map(|_| generator.normal()).collect());
     let n_out = layer.output_shape(shape, steps).len();

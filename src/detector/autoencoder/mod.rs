@@ -6,6 +6,7 @@
 //! ```
 
 mod fitted;
+mod member;
 mod network;
 mod spec;
 mod trainer;

@@ -135,7 +135,14 @@ impl<R: Real> Layer<R> for Network<R> {
         self.forward_steps(x, pass, work, y);
     }
 
-    fn backward(&mut self, x: &Batch<R>, y: &Batch<R>, d_y: &mut Batch<R>, work: &mut Work<R>, d_x: Option<&mut Batch<R>>) {
+    fn backward(
+        &mut self,
+        x: &Batch<R>,
+        y: &Batch<R>,
+        d_y: &mut Batch<R>,
+        work: &mut Work<R>,
+        d_x: Option<&mut Batch<R>>,
+    ) {
         let (works, between) = work.children(2, 2);
         let ([encoder, decoder], [latent, d_latent]) = (works, between) else { return };
         self.decoder.backward(latent, y, d_y, decoder, Some(&mut *d_latent));

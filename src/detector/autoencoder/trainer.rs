@@ -164,8 +164,10 @@ impl Trainer {
             let mut sum = 0.0;
             let mut seen = 0;
             for (step, indexes) in order.chunks(spec.batch_size).enumerate() {
-                let loss = self.step(windows, indexes).map_err(|what| {
-                    FitAutoencoderError::NotFinite { what, epoch, step: step + 1 }
+                let loss = self.step(windows, indexes).map_err(|what| FitAutoencoderError::NotFinite {
+                    what,
+                    epoch,
+                    step: step + 1,
                 })?;
                 sum += loss * indexes.len() as f64;
                 seen += indexes.len();

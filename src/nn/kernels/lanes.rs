@@ -151,11 +151,7 @@ macro_rules! one_lane_arithmetic {
         }
         #[inline(always)]
         fn mul_add(self, factor: Self, addend: Self) -> Self {
-            if FUSES {
-                <Self>::mul_add(self, factor, addend)
-            } else {
-                self * factor + addend
-            }
+            if FUSES { <Self>::mul_add(self, factor, addend) } else { self * factor + addend }
         }
         #[inline(always)]
         fn min(self, other: Self) -> Self {

@@ -167,7 +167,8 @@ impl<R: Real> Product<'_, R> {
                 }
                 Start::Row(start) => {
                     for j in 0..J {
-                        let value = read::<L>(start.as_ptr().add(column), j * L::N, if j + 1 < J { L::N } else { last });
+                        let value =
+                            read::<L>(start.as_ptr().add(column), j * L::N, if j + 1 < J { L::N } else { last });
                         for sums in &mut sums {
                             sums[j] = value;
                         }

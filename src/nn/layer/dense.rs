@@ -41,7 +41,14 @@ impl<R: Real> Layer<R> for Dense<R> {
         activate(self.activation, y.values_mut());
     }
 
-    fn backward(&mut self, x: &Batch<R>, y: &Batch<R>, d_y: &mut Batch<R>, work: &mut Work<R>, d_x: Option<&mut Batch<R>>) {
+    fn backward(
+        &mut self,
+        x: &Batch<R>,
+        y: &Batch<R>,
+        d_y: &mut Batch<R>,
+        work: &mut Work<R>,
+        d_x: Option<&mut Batch<R>>,
+    ) {
         let [f, out] = self.weight.shape;
         let rows = x.shape().b * x.shape().t;
         activate_backward(self.activation, y.values(), d_y.values_mut());

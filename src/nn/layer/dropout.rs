@@ -42,7 +42,14 @@ impl<R: Real> Layer<R> for Dropout {
         y.values_mut().iter_mut().zip(&*mask).for_each(|(y, mask)| *y *= *mask);
     }
 
-    fn backward(&mut self, x: &Batch<R>, _y: &Batch<R>, d_y: &mut Batch<R>, work: &mut Work<R>, d_x: Option<&mut Batch<R>>) {
+    fn backward(
+        &mut self,
+        x: &Batch<R>,
+        _y: &Batch<R>,
+        d_y: &mut Batch<R>,
+        work: &mut Work<R>,
+        d_x: Option<&mut Batch<R>>,
+    ) {
         let Some(d_x) = d_x else { return };
         let [mask] = work.buffers([x.shape().len()]);
         d_x.reshape(x.shape());

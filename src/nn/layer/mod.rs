@@ -56,7 +56,14 @@ pub trait Layer<R: Real>: Debug + Send + Sync {
     /// layer may overwrite), the input and output of the last keeping forward pass and its `work`.
     ///
     /// Without `d_x` nobody needs the loss by input and its products are skipped.
-    fn backward(&mut self, x: &Batch<R>, y: &Batch<R>, d_y: &mut Batch<R>, work: &mut Work<R>, d_x: Option<&mut Batch<R>>);
+    fn backward(
+        &mut self,
+        x: &Batch<R>,
+        y: &Batch<R>,
+        d_y: &mut Batch<R>,
+        work: &mut Work<R>,
+        d_x: Option<&mut Batch<R>>,
+    );
 
     /// Shows every parameter with its dotted name.
     fn visit<'a>(&'a self, path: &str, see: &mut dyn FnMut(String, &'a Parameter<R>));

@@ -38,7 +38,14 @@ impl<R: Real> Layer<R> for Stack<R> {
         }
     }
 
-    fn backward(&mut self, x: &Batch<R>, y: &Batch<R>, d_y: &mut Batch<R>, work: &mut Work<R>, mut d_x: Option<&mut Batch<R>>) {
+    fn backward(
+        &mut self,
+        x: &Batch<R>,
+        y: &Batch<R>,
+        d_y: &mut Batch<R>,
+        work: &mut Work<R>,
+        mut d_x: Option<&mut Batch<R>>,
+    ) {
         let n = self.layers.len();
         let (works, batches) = work.children(n, 2 * (n - 1));
         let (between, gradients) = batches.split_at_mut(n - 1);

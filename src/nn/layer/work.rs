@@ -32,7 +32,12 @@ impl<R: Real> Work<R> {
     /// Scratch of the first `n` children and `m` batches to pass between them.
     pub fn children(&mut self, n: usize, m: usize) -> (&mut [Work<R>], &mut [Batch<R>]) {
         if self.children.len() < n {
-            self.children.resize_with(n, || Work { buffers: Vec::new(), children: Vec::new(), batches: Vec::new(), added_loss: 0.0 });
+            self.children.resize_with(n, || Work {
+                buffers: Vec::new(),
+                children: Vec::new(),
+                batches: Vec::new(),
+                added_loss: 0.0,
+            });
         }
         if self.batches.len() < m {
             self.batches.resize_with(m, || Batch::zeros(Default::default()));

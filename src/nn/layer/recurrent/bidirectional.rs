@@ -72,7 +72,14 @@ impl<R: Real> Layer<R> for Bidirectional<R> {
         }
     }
 
-    fn backward(&mut self, x: &Batch<R>, _y: &Batch<R>, d_y: &mut Batch<R>, work: &mut Work<R>, d_x: Option<&mut Batch<R>>) {
+    fn backward(
+        &mut self,
+        x: &Batch<R>,
+        _y: &Batch<R>,
+        d_y: &mut Batch<R>,
+        work: &mut Work<R>,
+        d_x: Option<&mut Batch<R>>,
+    ) {
         let (works, batches) = work.children(2, 4);
         let (outputs, gradients) = batches.split_at_mut(2);
         let f = outputs[0].shape().f;

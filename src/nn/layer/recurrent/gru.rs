@@ -27,7 +27,15 @@ impl<R: Real> Cell<R> for Gru {
         let before = Matrix::rows(step.before, hidden);
         product((b, width, hidden), before, u.recurrent, width, Start::Row(u.bias), step.scratch, width);
         let (projected, recurrent) = (step.projected, &*step.scratch);
-        R::run(GruForward { b, hidden, projected, recurrent, before: step.before, after: step.after, cache: step.cache });
+        R::run(GruForward {
+            b,
+            hidden,
+            projected,
+            recurrent,
+            before: step.before,
+            after: step.after,
+            cache: step.cache,
+        });
     }
 
     fn step_backward(&self, step: StepBackward<'_, R>) {

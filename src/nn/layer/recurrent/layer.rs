@@ -132,7 +132,14 @@ impl<R: Real> Layer<R> for Recurrent<R> {
         }
     }
 
-    fn backward(&mut self, x: &Batch<R>, y: &Batch<R>, d_y: &mut Batch<R>, work: &mut Work<R>, mut d_x: Option<&mut Batch<R>>) {
+    fn backward(
+        &mut self,
+        x: &Batch<R>,
+        y: &Batch<R>,
+        d_y: &mut Batch<R>,
+        work: &mut Work<R>,
+        mut d_x: Option<&mut Batch<R>>,
+    ) {
         let (Shape { b, f, .. }, h) = (x.shape(), self.spec.units);
         let Sizes { gates, state, cache } = self.sizes(b);
         let width = self.weight_ih.shape[1];
@@ -245,8 +252,7 @@ mod tests {
             for (b, t, features, units) in SHAPES {
                 for bits in 0..8 {
                     let [return_sequences, go_backwards, repeats_input] = [bits & 1 > 0, bits & 2 > 0, bits & 4 > 0];
-                    let spec =
-                        RecurrentSpec { cell, features, units, return_sequences, go_backwards, repeats_input };
+                    let spec = RecurrentSpec { cell, features, units, return_sequences, go_backwards, repeats_input };
                     let mut generator = Generator::new(bits as u64);
                     let mut layer = Recurrent::<f64>::new(spec, &mut generator);
                     randomise(&mut layer, 0.5, &mut generator);

@@ -28,7 +28,15 @@ impl<R: Real> Cell<R> for Lstm {
         let before = Matrix::rows(step.before, 2 * hidden);
         product((b, width, hidden), before, u.recurrent, width, Start::Row(u.bias), step.scratch, width);
         let (projected, recurrent) = (step.projected, &*step.scratch);
-        R::run(LstmForward { b, hidden, projected, recurrent, before: step.before, after: step.after, cache: step.cache });
+        R::run(LstmForward {
+            b,
+            hidden,
+            projected,
+            recurrent,
+            before: step.before,
+            after: step.after,
+            cache: step.cache,
+        });
     }
 
     fn step_backward(&self, step: StepBackward<'_, R>) {
