@@ -5,7 +5,8 @@
 //! sigmoid at the window's first row; a row outside windows costs up to 0.11 by its distance from the last window;
 //! a window without an alarm costs 1. Points are summed over the set, then 0 is silence and 100 perfection. NAB
 //! picks one threshold for the whole set after the fact; [`nab_standard_best`] does the same,
-//! [`nab_standard`] judges the alarms as they were.
+//! [`nab_standard`] judges the alarms as they were. NAB knows no alert that stays open: each of its alarms is one row.
+//! For alerts, mark the rows on which one opens.
 
 use super::nab_like::{FALSE_WEIGHT, sigmoid};
 use super::{Event, MetricError, events};
@@ -148,13 +149,13 @@ fn normalised(total: f64, n_windows: usize) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn series(n: usize, windows: &[Event]) -> Vec<bool> {
-        (0..n).map(|row| windows.iter().any(|w| w.contains(&row))).collect()
+    fn series(n: usize, windows: &[(usize, usize)]) -> Vec<bool> {
+        (0..n).map(|row| windows.iter().any(|w| (w.0..w.1).contains(&row))).collect()
     }
 
     #[test]
     fn silence_is_zero_and_the_first_row_of_every_window_a_hundred() {
-        let points = NabPoints::new(&series(1000, &[300..400, 700..780]));
+        let points = NabPoints::new(&series(1000, &[(300, 400), (700, 780)]));
         let alarm: Vec<bool> = (0..1000).map(|row| row == 300 || row == 700).collect();
         assert_eq!(nab_standard(&[(&points, &[false; 1000])]), Ok(Some(0.0)));
         assert!((nab_standard(&[(&points, &alarm)]).unwrap().unwrap() - 100.0).abs() < 1e-12);
@@ -162,7 +163,7 @@ mod tests {
 
     #[test]
     fn rows_of_the_probation_and_windows_inside_it_do_not_count() {
-        let points = NabPoints::new(&series(1000, &[20..60, 500..600]));
+        let points = NabPoints::new(&series(1000, &[(20, 60), (500, 600)]));
         let alarm: Vec<bool> = (0..1000).map(|row| row < 150 || row == 500).collect();
         assert!((nab_standard(&[(&points, &alarm)]).unwrap().unwrap() - 100.0).abs() < 1e-12);
         assert_eq!(NabPoints::new(&[false; 100_000]).from, 750);
@@ -171,7 +172,7 @@ mod tests {
     #[test]
     fn a_false_alarm_costs_by_its_distance_from_the_last_window() {
         // 2 / (1 + e^{5 * 10 / 99}) - 1 for the 10th row after a window of 100; -1 where no window came before.
-        let points = NabPoints::new(&series(2000, &[1000..1100]));
+        let points = NabPoints::new(&series(2000, &[(1000, 1100)]));
         let cost = |row: usize| {
             let alarm: Vec<bool> = (0..2000).map(|r| r == row || r == 1000).collect();
             50.0 * 2.0 - nab_standard(&[(&points, &alarm)]).unwrap().unwrap()
@@ -189,7 +190,7 @@ mod tests {
             state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             ((state >> 33) % 40) as f64
         };
-        let labels = [series(300, &[100..130]), series(400, &[90..120, 300..310])];
+        let labels = [series(300, &[(100, 130)]), series(400, &[(90, 120), (300, 310)])];
         let points = labels.each_ref().map(|label| NabPoints::new(label));
         let scores = labels
             .each_ref()
