@@ -10,6 +10,7 @@ mod demo;
 mod error;
 mod evaluate;
 mod explain;
+mod judging;
 mod label;
 mod models;
 mod output;

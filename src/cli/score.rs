@@ -1,10 +1,23 @@
 //! `kilter score`: fits on the first rows of a recording and scores all of them, through the daemon's own pipeline.
 
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use indicatif::{ProgressBar, ProgressStyle};
+
 use super::CliError;
+use super::judging::{choose_grid, series_rows, series_spec, write_scores};
+use crate::bundle::FitProgress;
+use crate::evaluate::{JudgeError, draw, judge_rows};
+use crate::ingest::{LabelColumn, Recording};
+use crate::windowing::GridKind;
 
 /// Fit on the first rows of a CSV recording and score all rows, through the daemon's own pipeline
+///
+/// Writes one line per input row. live_score uses nothing after its row, settled_score looks ahead by the settle
+/// delay; 1.0 is the notable level of both. An alert opens when evidence reaches 1.0.
 #[derive(Debug, clap::Args)]
 pub(super) struct ScoreArgs {
     /// The recording: a header of channel names, an optional first column `timestamp`, an optional last column
@@ -13,6 +26,10 @@ pub(super) struct ScoreArgs {
     /// Rows to fit on; the first third when not given.
     #[arg(long, value_name = "N")]
     train_rows: Option<usize>,
+    /// row: each input row is one window row (timestamps that do not rise are moved to one millisecond after the row
+    /// before). time: readings are put on a grid of fixed stride. When not given: what the configuration says, else row.
+    #[arg(long, value_name = "GRID", value_parser = parse_grid)]
+    grid: Option<GridKind>,
     /// A configuration file whose [defaults] describe window, members and alarm budget.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -24,7 +41,55 @@ pub(super) struct ScoreArgs {
     plot: Option<PathBuf>,
 }
 
+fn parse_grid(text: &str) -> Result<GridKind, String> {
+    match text {
+        "row" => Ok(GridKind::Row),
+        "time" => Ok(GridKind::Time),
+        _ => Err("expected row or time".to_owned()),
+    }
+}
+
 /// Runs the command.
-pub(super) fn run(_args: &ScoreArgs) -> Result<(), CliError> {
-    Err(CliError::NotYet { command: "score", missing: "the pipeline has not landed" })
+pub(super) fn run(args: &ScoreArgs) -> Result<(), CliError> {
+    let recording = Recording::open(&args.file, LabelColumn::Ignored).map_err(CliError::failed)?;
+    let mut spec = series_spec(args.config.as_deref())?;
+    choose_grid(&mut spec, args.grid, args.config.is_some(), &recording)?;
+    let name = args.file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+    let rows = series_rows(&name, &recording, spec.grid.grid)?;
+    let train_rows = args.train_rows.unwrap_or(recording.n_rows() / 3);
+    let bar = ProgressBar::new_spinner()
+        .with_style(ProgressStyle::with_template("{spinner} {msg}").map_err(CliError::failed)?);
+    let judged = judge_rows(&rows, train_rows, &spec, &mut |step| {
+        bar.set_message(in_words(step));
+        bar.tick();
+        ControlFlow::Continue(())
+    });
+    bar.finish_and_clear();
+    let judged = judged.map_err(|fault| match fault {
+        JudgeError::TrainRows { .. } => CliError::Usage(format!("--train-rows: {fault}")),
+        fault => CliError::failed(format!("{}: {fault}", args.file.display())),
+    })?;
+    match &args.out {
+        Some(path) => write_scores(&mut create(path)?, &judged, recording.at.as_deref())?,
+        None => write_scores(&mut BufWriter::new(std::io::stdout().lock()), &judged, recording.at.as_deref())?,
+    }
+    if let Some(path) = &args.plot {
+        let svg = draw(&name, &rows, &judged, None).map_err(CliError::failed)?;
+        create(path)?.write_all(svg.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn create(path: &PathBuf) -> Result<BufWriter<File>, CliError> {
+    let file = File::create(path).map_err(|cause| CliError::failed(format!("{}: {cause}", path.display())))?;
+    Ok(BufWriter::new(file))
+}
+
+fn in_words(step: FitProgress) -> String {
+    match step {
+        FitProgress::Fold { done, of } => format!("held-out fold {done} of {of}"),
+        FitProgress::Epoch { epoch, epochs, loss, validation_loss } => {
+            format!("training, epoch {epoch} of at most {epochs}, loss {loss:.4}, validation {validation_loss:.4}")
+        }
+    }
 }

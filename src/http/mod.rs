@@ -9,7 +9,6 @@
 
 mod about;
 mod alerts;
-mod assets;
 mod config;
 mod docs;
 mod error;

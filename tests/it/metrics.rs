@@ -1,5 +1,7 @@
 //! The measures equal the reference implementation, on small stored cases and on whole benchmark sets.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

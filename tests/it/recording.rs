@@ -1,5 +1,7 @@
 //! Recordings: what is written is read back, and no bytes bring the reader down.
 
+#![allow(clippy::unwrap_used)]
+
 use kilter::ingest::{LabelColumn, Recording};
 use proptest::prelude::*;
 
@@ -26,7 +28,10 @@ fn text(n_channels: usize, rows: &[(Vec<Option<f64>>, bool)], is_timed: bool) ->
     text
 }
 
-fn rows() -> impl Strategy<Value = (usize, Vec<(Vec<Option<f64>>, bool)>)> {
+/// Cells and label of each row.
+type Rows = Vec<(Vec<Option<f64>>, bool)>;
+
+fn rows() -> impl Strategy<Value = (usize, Rows)> {
     (1_usize..5).prop_flat_map(|n_channels| {
         let cell = prop::option::weighted(0.9, prop::num::f64::NORMAL | prop::num::f64::ZERO);
         let row = (prop::collection::vec(cell, n_channels), any::<bool>());
