@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Calibration;
+use super::slow_baseline::{LevelShift, SlowBaseline, step_per_row};
 use crate::stats::{mean, quantile_sorted};
 
 /// The exponents of the bets; their mean is a bet on any size of surprise.
@@ -15,18 +16,10 @@ const BETS: [f64; 5] = [0.1, 0.3, 0.5, 0.7, 0.9];
 const TAIL_SPREAD_MIN: f64 = 0.05;
 /// No block p-value is smaller: one wild block opens nothing alone under a tight budget.
 const BLOCK_P_MIN: f64 = 1e-4;
-/// The slow baseline runs ahead of the data by at most this much downwards.
-const BASELINE_MIN: f64 = -1.0;
-/// The baseline learns this much slower while an alert is open.
-const OPEN_LEARNING_SHARE: f64 = 0.25;
 /// A block is calm when its p-value exceeds this.
 const CALM_P: f64 = 0.1;
 /// While an alert is open the evidence stays below this many times the opening level, so that it can end.
 const OPEN_EVIDENCE_FACTOR: f64 = 3.0;
-/// Fewest rows in which a lasting rise by one log unit is accepted.
-const ACCEPTANCE_ROWS_MIN: f64 = 330.0;
-/// A shift is told when the baseline passes ln 2 (residuals doubled for good) and may be told again below half of it.
-const SHIFT_TOLD: f64 = std::f64::consts::LN_2;
 
 /// Settings of the betting test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,13 +44,6 @@ impl Default for BettingSpec {
     }
 }
 
-/// A lasting change of level that the baseline has accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct LevelShift {
-    /// How many times larger residuals now count as normal.
-    pub factor: f64,
-}
-
 /// All that changes while judging.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BettingState {
@@ -67,8 +53,7 @@ pub struct BettingState {
     block_filled: usize,
     /// Blocks judged, which also numbers the random draws.
     n_blocks: u64,
-    /// The slow baseline m, in log units.
-    baseline: f64,
+    baseline: SlowBaseline,
     /// One wealth per bet.
     wealth: [f64; 5],
     /// Evidence asked for, h, in log units.
@@ -79,7 +64,6 @@ pub struct BettingState {
     calm: u32,
     is_open: bool,
     evidence: f64,
-    is_shift_told: bool,
     /// The p-value of the last block.
     block_p: f64,
 }
@@ -107,11 +91,7 @@ impl Betting {
         let maxima = calibration.block_maxima(block_rows);
         let upper = quantile_sorted(&maxima, 0.8);
         let top: Vec<f64> = maxima.iter().copied().filter(|c| *c >= upper).collect();
-        let rows = ACCEPTANCE_ROWS_MIN.max(calibration.n_rows() as f64 / 5.0);
-        let kappa = match spec.acceptance_rows {
-            Some(rows) if rows <= 0.0 => 0.0,
-            given => 1.0 / given.unwrap_or(rows).max(1.0),
-        };
+        let kappa = step_per_row(spec.acceptance_rows, calibration.n_rows());
         // More than one opening per two blocks is no budget.
         let per_block = (openings_per_row * block_rows as f64).clamp(1e-12, 0.5);
         let level_min = (1.0 / per_block).ln();
@@ -126,14 +106,13 @@ impl Betting {
                 block_maximum: f64::MIN_POSITIVE,
                 block_filled: 0,
                 n_blocks: 0,
-                baseline: 0.0,
+                baseline: SlowBaseline::default(),
                 wealth: [1.0; 5],
                 level: level_min,
                 opened_level: level_min,
                 calm: 0,
                 is_open: false,
                 evidence: 0.0,
-                is_shift_told: false,
                 block_p: 1.0,
             },
             spec: BettingSpec { block_rows, ..spec.clone() },
@@ -152,12 +131,14 @@ impl Betting {
         let log_maximum = state.block_maximum.ln();
         state.block_maximum = f64::MIN_POSITIVE;
         state.block_filled = 0;
-        let p = self.block_p_value(log_maximum - self.state.baseline.max(0.0));
-        self.follow_baseline(log_maximum);
+        let p = self.block_p_value(log_maximum - self.state.baseline.forgiven());
+        let step = self.kappa * self.spec.block_rows as f64;
+        let is_open = self.state.is_open;
+        self.state.baseline.follow(log_maximum, self.median, step, is_open);
         self.bet(p);
         self.state.n_blocks += 1;
         self.state.block_p = p;
-        self.tell_shift()
+        self.state.baseline.tell()
     }
 
     /// Evidence gathered; an alert opens at 1.0.
@@ -182,8 +163,7 @@ impl Betting {
 
     /// Takes back what the baseline has accepted: the learned level counts as normal again.
     pub fn undo_shift(&mut self) {
-        self.state.baseline = 0.0;
-        self.state.is_shift_told = false;
+        self.state.baseline.undo();
     }
 
     /// Randomised share of calibration blocks at least as high; beyond them all an exponential tail.
@@ -195,20 +175,6 @@ impl Betting {
         }
         let beyond = log_maximum - self.maxima.last().copied().unwrap_or(0.0);
         ((-beyond / (4.0 * self.tail_spread)).exp() / (n + 1) as f64).max(BLOCK_P_MIN)
-    }
-
-    fn follow_baseline(&mut self, log_maximum: f64) {
-        let share = if self.state.is_open { OPEN_LEARNING_SHARE } else { 1.0 };
-        let step = self.kappa * self.spec.block_rows as f64 * share;
-        let ahead = log_maximum - self.median - self.state.baseline;
-        let sign = if ahead > 0.0 {
-            1.0
-        } else if ahead < 0.0 {
-            -1.0
-        } else {
-            0.0
-        };
-        self.state.baseline = (self.state.baseline + step * sign).max(BASELINE_MIN);
     }
 
     fn bet(&mut self, p: f64) {
@@ -242,18 +208,6 @@ impl Betting {
             state.level += step;
         }
     }
-
-    fn tell_shift(&mut self) -> Option<LevelShift> {
-        let state = &mut self.state;
-        if state.baseline < SHIFT_TOLD / 2.0 {
-            state.is_shift_told = false;
-        }
-        if state.baseline < SHIFT_TOLD || state.is_shift_told {
-            return None;
-        }
-        state.is_shift_told = true;
-        Some(LevelShift { factor: state.baseline.exp() })
-    }
 }
 
 /// Draw number `index` of the seeded uniform sequence on (0, 1] (splitmix64): random access keeps restarts exact.
@@ -262,4 +216,99 @@ fn uniform(seed: u64, index: u64) -> f64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64 + f64::EPSILON
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::SmoothingSpec;
+
+    /// Independent exponential residuals of a seed.
+    fn residuals(seed: u64) -> impl Iterator<Item = f64> {
+        (0..).map(move |i| -uniform(seed, i).min(1.0 - 1e-12).ln())
+    }
+
+    fn calibration(seed: u64, n: usize) -> Calibration {
+        Calibration::fit(residuals(seed).take(n).collect(), SmoothingSpec::default())
+    }
+
+    #[test]
+    fn block_p_values_of_exchangeable_data_are_super_uniform() {
+        // A fresh calibration and one fresh block per draw: P(p ≤ t) ≤ t for every t ≥ 1 / (M + 1).
+        let (n_draws, n_blocks) = (8000, 40);
+        let mut p_values: Vec<f64> = (0..n_draws)
+            .map(|seed| {
+                let spec = BettingSpec { seed, ..BettingSpec::default() };
+                let test = Betting::new(&calibration(3 * seed + 1, 8 * n_blocks), &spec, 1e-3);
+                let block = residuals(3 * seed + 2).take(8).fold(0.0, f64::max);
+                test.block_p_value(block.ln())
+            })
+            .collect();
+        p_values.sort_by(f64::total_cmp);
+        for t in [1.0 / 41.0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9] {
+            let share = p_values.partition_point(|p| *p <= t) as f64 / n_draws as f64;
+            let noise = 3.0 * (t * (1.0 - t) / n_draws as f64).sqrt();
+            assert!(share <= t + noise, "P(p ≤ {t}) = {share}");
+        }
+    }
+
+    #[test]
+    fn false_openings_are_no_more_frequent_than_promised() {
+        // Baseline and controller off, a fresh calibration per seed, judged until it opens or for twenty budgets.
+        let rows_per_opening = 400.0;
+        let spec = BettingSpec { acceptance_rows: Some(0.0), controller_step: 0.0, ..BettingSpec::default() };
+        let (mut rows, mut openings) = (0.0, 0.0);
+        for seed in 0..300 {
+            let spec = BettingSpec { seed, ..spec.clone() };
+            let mut test = Betting::new(&calibration(2 * seed + 100_001, 1600), &spec, 1.0 / rows_per_opening);
+            for (row, fused) in residuals(2 * seed + 100_002).take(8000).enumerate() {
+                test.push(fused);
+                if test.is_open() {
+                    rows += row as f64 + 1.0;
+                    openings += 1.0;
+                    break;
+                }
+                if row == 7999 {
+                    rows += 8000.0;
+                }
+            }
+        }
+        assert!(rows / openings >= rows_per_opening, "one opening in {} rows", rows / openings);
+    }
+
+    #[test]
+    fn an_alert_opens_on_a_shift_and_resolves_when_it_is_over() {
+        let mut test = Betting::new(&calibration(1, 1600), &BettingSpec::default(), 1e-3);
+        let mut opened_at = None;
+        for (row, fused) in residuals(2).take(4000).enumerate() {
+            let is_shifted = (2000..2200).contains(&row);
+            test.push(if is_shifted { 20.0 * fused + 5.0 } else { fused });
+            if test.is_open() && opened_at.is_none() {
+                opened_at = Some(row);
+                assert!(test.evidence() >= 1.0);
+            }
+        }
+        assert!(opened_at.is_some_and(|row| (2007..2060).contains(&row)), "{opened_at:?}");
+        assert!(!test.is_open());
+    }
+
+    #[test]
+    fn a_resumed_test_continues_bit_for_bit() {
+        let calibration = calibration(5, 800);
+        let mut whole = Betting::new(&calibration, &BettingSpec::default(), 1e-2);
+        let mut part = whole.clone();
+        let stream: Vec<f64> = residuals(6).map(|u| u * 2.0).take(1000).collect();
+        for fused in &stream {
+            whole.push(*fused);
+        }
+        for (row, fused) in stream.iter().enumerate() {
+            if row == 517 {
+                let bytes = postcard::to_allocvec(&part.state).unwrap();
+                part = Betting::new(&calibration, &BettingSpec::default(), 1e-2);
+                part.state = postcard::from_bytes(&bytes).unwrap();
+            }
+            part.push(*fused);
+        }
+        assert_eq!(part.state, whole.state);
+    }
 }

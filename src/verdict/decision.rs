@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BettingSpec, FixedSpec, QuantileSpec};
+use super::{BettingSpec, FixedSpec, QuantileSpec, SpotSpec};
 
 /// The decision rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -11,6 +11,8 @@ pub enum DecisionRule {
     /// Block p-values and a betting test under an alarm budget.
     #[default]
     Betting,
+    /// Peaks over threshold, refitted on the stream.
+    Spot,
     /// A quantile of held-out live scores.
     Quantile,
     /// A fixed live score.
@@ -22,6 +24,7 @@ impl DecisionRule {
     pub fn as_str(self) -> &'static str {
         match self {
             DecisionRule::Betting => "betting",
+            DecisionRule::Spot => "spot",
             DecisionRule::Quantile => "quantile",
             DecisionRule::Fixed => "fixed",
         }
@@ -40,6 +43,8 @@ pub struct DecisionSpec {
     pub alarm_budget: String,
     /// The betting test.
     pub betting: BettingSpec,
+    /// SPOT.
+    pub spot: SpotSpec,
     /// The quantile rule.
     pub quantile: QuantileSpec,
     /// The fixed rule.
@@ -53,6 +58,7 @@ impl Default for DecisionSpec {
             openings_per_row: 1e-3,
             alarm_budget: "1 per 1000 windows".to_owned(),
             betting: BettingSpec::default(),
+            spot: SpotSpec::default(),
             quantile: QuantileSpec::default(),
             fixed: FixedSpec::default(),
         }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::betting::{Betting, BettingState, LevelShift};
+use super::betting::{Betting, BettingState};
+use super::slow_baseline::LevelShift;
+use super::spot::{Spot, SpotState};
 use super::threshold::{ThresholdRule, ThresholdState};
 use super::{Calibration, DecisionRule, DecisionSpec};
 use crate::series::Timestamp;
@@ -31,6 +33,7 @@ pub struct RowJudgement {
 #[derive(Debug, Clone)]
 enum Rule {
     Betting(Betting),
+    Spot(Spot),
     Threshold(ThresholdRule),
 }
 
@@ -38,6 +41,7 @@ enum Rule {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum RuleState {
     Betting(BettingState),
+    Spot(SpotState),
     Threshold(ThresholdState),
 }
 
@@ -63,6 +67,7 @@ impl Judge {
     pub fn new(calibration: Arc<Calibration>, spec: &DecisionSpec) -> Self {
         let rule = match spec.rule {
             DecisionRule::Betting => Rule::Betting(Betting::new(&calibration, &spec.betting, spec.openings_per_row)),
+            DecisionRule::Spot => Rule::Spot(Spot::new(&calibration, &spec.spot, spec.openings_per_row)),
             DecisionRule::Quantile => {
                 Rule::Threshold(ThresholdRule::quantile(&calibration, &spec.quantile, spec.openings_per_row))
             }
@@ -95,6 +100,7 @@ impl Judge {
         let accepted_shift = match &mut self.rule {
             _ if !is_scoring => None,
             Rule::Betting(rule) => rule.push(fused),
+            Rule::Spot(rule) => rule.push(fused),
             Rule::Threshold(rule) => {
                 rule.push(live_score);
                 None
@@ -102,6 +108,7 @@ impl Judge {
         };
         let (evidence, is_anomalous) = match &self.rule {
             Rule::Betting(rule) => (rule.evidence(), rule.is_open()),
+            Rule::Spot(rule) => (rule.evidence(), rule.is_open()),
             Rule::Threshold(rule) => (rule.evidence(), rule.is_open()),
         };
         RowJudgement {
@@ -122,8 +129,10 @@ impl Judge {
 
     /// Takes back an accepted level shift: the learned level counts as normal again.
     pub fn undo_shift(&mut self) {
-        if let Rule::Betting(rule) = &mut self.rule {
-            rule.undo_shift();
+        match &mut self.rule {
+            Rule::Betting(rule) => rule.undo_shift(),
+            Rule::Spot(rule) => rule.undo_shift(),
+            Rule::Threshold(_) => {}
         }
     }
 
@@ -131,6 +140,7 @@ impl Judge {
     pub fn state(&self) -> JudgeState {
         let rule = match &self.rule {
             Rule::Betting(rule) => RuleState::Betting(rule.state.clone()),
+            Rule::Spot(rule) => RuleState::Spot(rule.state.clone()),
             Rule::Threshold(rule) => RuleState::Threshold(rule.state.clone()),
         };
         JudgeState { live: self.live.clone(), settled: self.settled.clone(), rule }
@@ -142,6 +152,7 @@ impl Judge {
         self.settled = state.settled;
         match (&mut self.rule, state.rule) {
             (Rule::Betting(rule), RuleState::Betting(state)) => rule.state = state,
+            (Rule::Spot(rule), RuleState::Spot(state)) => rule.state = state,
             (Rule::Threshold(rule), RuleState::Threshold(state)) => rule.state = state,
             _ => {}
         }

@@ -10,15 +10,19 @@ mod calibration;
 mod decision;
 mod judge;
 mod machine;
+mod slow_baseline;
+mod spot;
 mod threshold;
 
 pub use alert::{
     Alert, AlertChannel, AlertId, AlertKind, AlertState, SeriesState, Severity, Transition, TransitionKind,
 };
-pub use betting::{Betting, BettingSpec, BettingState, LevelShift};
+pub use betting::{Betting, BettingSpec, BettingState};
 pub use budget::{AlarmBudget, BudgetError, BudgetPeriod, HonestBudget};
 pub use calibration::{Calibration, SmoothingSpec};
 pub use decision::{DecisionRule, DecisionSpec};
 pub use judge::{Judge, JudgeState, RowJudgement};
 pub use machine::{AlertMachine, AlertPhase, Verdict};
+pub use slow_baseline::{LevelShift, SlowBaseline};
+pub use spot::{Spot, SpotSpec, SpotState};
 pub use threshold::{FixedSpec, QuantileSpec, ThresholdRule, ThresholdState};
