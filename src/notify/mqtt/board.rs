@@ -1,0 +1,125 @@
+//! What the retained topics of every series should say, and which of them have yet to say it. Plain data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::notify::AlertMessage;
+use crate::notify::message::json;
+use crate::notify::topics::BaseTopic;
+use crate::pipeline::Outcome;
+use crate::series::SeriesId;
+use crate::store::RestoredSeries;
+use crate::verdict::{Alert, AlertState, SeriesState};
+
+#[derive(Debug)]
+struct Panel {
+    state: SeriesState,
+    open: Vec<Alert>,
+    score_topic: String,
+}
+
+/// Retained topics of all series.
+#[derive(Debug)]
+pub(super) struct Board {
+    base: BaseTopic,
+    panels: BTreeMap<SeriesId, Panel>,
+    stale: BTreeSet<SeriesId>,
+}
+
+impl Board {
+    pub(super) fn new(base: BaseTopic) -> Self {
+        Self { base, panels: BTreeMap::new(), stale: BTreeSet::new() }
+    }
+
+    fn panel(&mut self, series: &SeriesId) -> &mut Panel {
+        let base = &self.base;
+        self.panels.entry(series.clone()).or_insert_with(|| Panel {
+            state: SeriesState::WarmingUp,
+            open: Vec::new(),
+            score_topic: base.series_topic(series, "score"),
+        })
+    }
+
+    /// Where every series stood when the service stopped.
+    pub(super) fn restore(&mut self, restored: &[RestoredSeries]) {
+        for series in restored {
+            let panel = self.panel(&series.series);
+            panel.state = series.state;
+            panel.open = series.open_alerts.iter().map(|restored| restored.alert.clone()).collect();
+            self.stale.insert(series.series.clone());
+        }
+    }
+
+    /// Takes in what a commit has written; true when a retained topic has to change.
+    pub(super) fn apply(&mut self, outcome: &Outcome) -> bool {
+        let series = match outcome {
+            Outcome::SeriesSeen { series, .. } => {
+                self.panel(series);
+                series
+            }
+            Outcome::State { series, state, .. } => {
+                self.panel(series).state = *state;
+                series
+            }
+            Outcome::Transition(transition) => {
+                let alert = &transition.alert;
+                let open = &mut self.panel(&alert.series).open;
+                open.retain(|other| other.id != alert.id);
+                if alert.state == AlertState::Open {
+                    open.push(alert.clone());
+                }
+                &alert.series
+            }
+            _ => return false,
+        };
+        self.stale.insert(series.clone());
+        true
+    }
+
+    /// Topic of a series' scores, and its state.
+    pub(super) fn score_topic(&mut self, series: &SeriesId) -> (&str, SeriesState) {
+        let panel = self.panel(series);
+        (&panel.score_topic, panel.state)
+    }
+
+    /// Everything has to be said again: the broker may have forgotten.
+    pub(super) fn all_stale(&mut self) {
+        self.stale = self.panels.keys().cloned().collect();
+    }
+
+    /// A series whose topics have to be said, with topics and payloads. The alert that opened last is the current
+    /// one; none is an empty payload, which makes the broker forget the topic.
+    pub(super) fn take_stale(&mut self) -> Option<(SeriesId, [(String, Vec<u8>); 2])> {
+        let series = self.stale.pop_first()?;
+        let base = self.base.clone();
+        let panel = self.panel(&series);
+        let current = panel.open.iter().max_by_key(|alert| alert.opened_at);
+        let alert = current.map_or_else(Vec::new, |alert| json(&AlertMessage::from(alert)));
+        let messages = [
+            (base.series_topic(&series, "state"), panel.state.as_str().as_bytes().to_vec()),
+            (base.series_topic(&series, "alert"), alert),
+        ];
+        Some((series, messages))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::series::Timestamp;
+
+    #[test]
+    fn a_topic_is_said_once_for_many_changes_and_all_again_after_a_reconnect() {
+        let mut board = Board::new(BaseTopic::default());
+        let series = SeriesId::parse("hall/pump").unwrap();
+        let at = Timestamp::from_ms(1);
+        let state = |state| Outcome::State { series: series.clone(), state, at, reason: String::new() };
+        assert!(board.apply(&state(SeriesState::Normal)));
+        assert!(board.apply(&state(SeriesState::NoData)));
+        let (_, messages) = board.take_stale().unwrap();
+        assert_eq!(messages[0], ("kilter/series/hall%2Fpump/state".to_owned(), b"no_data".to_vec()));
+        assert_eq!(messages[1], ("kilter/series/hall%2Fpump/alert".to_owned(), Vec::new()));
+        assert!(board.take_stale().is_none());
+        board.all_stale();
+        assert!(board.take_stale().is_some());
+    }
+}
