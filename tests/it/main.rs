@@ -6,6 +6,8 @@ mod judge;
 mod lifecycle;
 mod metrics;
 mod migrations;
+mod notify;
+mod outcomes;
 mod plant;
 mod recording;
 mod store;

@@ -10,6 +10,9 @@ use crate::series::SeriesId;
 use crate::store::RestoredSeries;
 use crate::verdict::{Alert, AlertState, SeriesState};
 
+/// Topic and payload.
+type Said = (String, Vec<u8>);
+
 #[derive(Debug)]
 struct Panel {
     state: SeriesState,
@@ -88,7 +91,7 @@ impl Board {
 
     /// A series whose topics have to be said, with topics and payloads. The alert that opened last is the current
     /// one; none is an empty payload, which makes the broker forget the topic.
-    pub(super) fn take_stale(&mut self) -> Option<(SeriesId, [(String, Vec<u8>); 2])> {
+    pub(super) fn take_stale(&mut self) -> Option<(SeriesId, [Said; 2])> {
         let series = self.stale.pop_first()?;
         let base = self.base.clone();
         let panel = self.panel(&series);

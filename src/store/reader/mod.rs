@@ -84,9 +84,11 @@ fn level_for(query: &RowQuery, step_ms: i64) -> Result<(Option<i64>, i64), ReadE
         return Err(ReadError::BadQuery { detail });
     }
     let round_up = |level_ms: i64| step_ms.saturating_add(level_ms - 1) / level_ms * level_ms;
-    Ok(match step_ms {
-        ..MINUTE_MS => (None, step_ms),
-        ..HOUR_MS => (Some(MINUTE_MS), round_up(MINUTE_MS)),
-        _ => (Some(HOUR_MS), round_up(HOUR_MS)),
+    Ok(if step_ms < MINUTE_MS {
+        (None, step_ms)
+    } else if step_ms < HOUR_MS {
+        (Some(MINUTE_MS), round_up(MINUTE_MS))
+    } else {
+        (Some(HOUR_MS), round_up(HOUR_MS))
     })
 }
