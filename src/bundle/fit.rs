@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{ModelBundle, Provenance};
 use crate::detector::{
-    Baseline, Detector, DetectorSpec, FittedMember, HeldOut, Kmeans, Member, MemberError, Normaliser, Scaler,
-    TrainingRows, hold_out,
+    Baseline, Detector, DetectorSpec, FittedMember, HeldOut, Kmeans, Member, MemberError, Normaliser, Pca,
+    RandomFeatures, Scaler, TrainingRows, Var, hold_out,
 };
 use crate::series::{ChannelName, Timestamp};
 use crate::verdict::{Calibration, SmoothingSpec};
@@ -178,7 +178,10 @@ fn members_for(spec: &DetectorSpec, n_used: usize) -> Vec<Member> {
     let mut members: Vec<Member> = Vec::new();
     for member in &spec.members {
         let is_ready = !member.is_trained() || n_used >= spec.autoencoder_from_rows;
-        if is_ready && !members.contains(member) && matches!(member, Member::Kmeans | Member::Baseline) {
+        if is_ready
+            && !members.contains(member)
+            && matches!(member, Member::Pca | Member::RandomFeatures | Member::Kmeans | Member::Var | Member::Baseline)
+        {
             members.push(*member);
         }
     }
@@ -216,6 +219,9 @@ fn fit_members(
         .iter()
         .map(|member| -> Result<Arc<dyn FittedMember>, MemberError> {
             Ok(match member {
+                Member::Pca => Arc::new(Pca::fit(training, &spec.pca)?),
+                Member::RandomFeatures => Arc::new(RandomFeatures::fit(training, &spec.random_features, spec.seed)?),
+                Member::Var => Arc::new(Var::fit(training, &spec.var)?),
                 Member::Kmeans => Arc::new(Kmeans::fit(training, &spec.kmeans, spec.seed)?),
                 _ => Arc::new(Baseline::new()),
             })

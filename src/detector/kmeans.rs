@@ -7,6 +7,7 @@ use rand::SeedableRng;
 use rand::seq::index::sample;
 use rand_chacha::ChaCha8Rng;
 
+use super::linear::dot;
 use super::{FittedMember, KmeansSpec, Member, MemberError, MemberParts, MemberScratch, Tensor, TrainingRows};
 
 /// Lloyd centres of centred windows.
@@ -149,25 +150,6 @@ fn lloyd_step(windows: &[f32], centres: &mut [f32], nearest: &mut [usize], size:
     is_moving
 }
 
-/// Dot product in sixteen fixed lanes, so that every build adds in the same order.
-#[inline]
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0_f32; 16];
-    let (a_chunks, b_chunks) = (a.chunks_exact(16), b.chunks_exact(16));
-    let rest: f32 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| x * y).sum();
-    for (x, y) in a_chunks.zip(b_chunks) {
-        for i in 0..16 {
-            lanes[i] += x[i] * y[i];
-        }
-    }
-    for half in [8, 4, 2, 1] {
-        for i in 0..half {
-            lanes[i] += lanes[i + half];
-        }
-    }
-    lanes[0] + rest
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,14 +170,5 @@ mod tests {
         }
         let again = Kmeans::from_parts(&kmeans.parts(), 8, 1).unwrap();
         assert_eq!(again.centres, kmeans.centres);
-    }
-
-    #[test]
-    fn the_dot_product_is_the_sum_of_products() {
-        for n in [0, 1, 15, 16, 17, 100] {
-            let a: Vec<f32> = (0..n).map(|i| i as f32).collect();
-            let expected: f32 = (0..n).map(|i| (i * i) as f32).sum();
-            assert_eq!(dot(&a, &a), expected, "{n}");
-        }
     }
 }

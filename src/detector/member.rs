@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::autoencoder::{Autoencoder, AutoencoderScratch};
+pub use crate::nn::parameter::Tensor;
+
 /// One detector inside the fused score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -71,6 +74,7 @@ impl fmt::Display for Member {
 #[derive(Debug, Clone, Default)]
 pub struct MemberScratch {
     floats: Vec<f32>,
+    autoencoder: AutoencoderScratch,
 }
 
 impl MemberScratch {
@@ -81,17 +85,11 @@ impl MemberScratch {
         }
         &mut self.floats[..n]
     }
-}
 
-/// A named array of a member, as kept in a model bundle.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Tensor {
-    /// Name, unique within the member.
-    pub name: String,
-    /// Shape, row-major.
-    pub shape: Vec<usize>,
-    /// Values.
-    pub values: Vec<f32>,
+    /// Buffers of the network.
+    pub fn autoencoder(&mut self) -> &mut AutoencoderScratch {
+        &mut self.autoencoder
+    }
 }
 
 /// All of a fitted member as plain data.
@@ -192,6 +190,10 @@ pub trait FittedMember: Send + Sync + fmt::Debug {
 /// When arrays or facts are missing, misshapen or not finite.
 pub fn rebuild(parts: &MemberParts, n_time: usize, n_channels: usize) -> Result<Arc<dyn FittedMember>, MemberError> {
     match parts.member {
+        Member::Pca => Ok(Arc::new(super::Pca::from_parts(parts, n_time, n_channels)?)),
+        Member::RandomFeatures => Ok(Arc::new(super::RandomFeatures::from_parts(parts, n_time, n_channels)?)),
+        Member::Var => Ok(Arc::new(super::Var::from_parts(parts, n_time, n_channels)?)),
+        Member::Autoencoder => Ok(Arc::new(Autoencoder::from_member_parts(parts, n_time, n_channels)?)),
         Member::Kmeans => Ok(Arc::new(super::Kmeans::from_parts(parts, n_time, n_channels)?)),
         Member::Baseline => Ok(Arc::new(super::Baseline::new())),
         member => Err(MemberError::Facts { member, reason: "this version cannot rebuild it".to_owned() }),

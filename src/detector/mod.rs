@@ -4,18 +4,28 @@
 //! members, normalises their squared residuals by held-out ones and fuses them into one number per row.
 //! Arrays and seeds only: no series name, topic, table, route or clock is known here.
 
+pub mod autoencoder;
 mod baseline;
 mod fusion;
+mod gram;
 mod held_out;
 mod kmeans;
+mod linear;
 mod member;
+mod pca;
+mod random_features;
 mod spec;
+mod spectrum;
 mod training;
+mod var;
 
 pub use baseline::Baseline;
 pub use fusion::{Detector, FusedRow, Normaliser, RowScratch};
 pub use held_out::{FitMembers, HeldOut, hold_out};
 pub use kmeans::Kmeans;
 pub use member::{FittedMember, Member, MemberError, MemberParts, MemberScratch, Tensor, rebuild};
+pub use pca::Pca;
+pub use random_features::RandomFeatures;
 pub use spec::{DetectorSpec, KmeansSpec, PcaSpec, RandomFeaturesSpec, VarSpec};
 pub use training::{Scaler, TrainingRows};
+pub use var::Var;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Member;
+use super::autoencoder::AutoencoderSpec;
 
 /// Settings of the window PCA.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,6 +77,8 @@ pub struct DetectorSpec {
     pub window_rows: usize,
     /// Members of the fused score.
     pub members: Vec<Member>,
+    /// The autoencoder.
+    pub autoencoder: AutoencoderSpec,
     /// The window PCA.
     pub pca: PcaSpec,
     /// The random-feature autoencoder.
@@ -105,6 +108,7 @@ impl Default for DetectorSpec {
         Self {
             window_rows: 32,
             members: vec![Member::Autoencoder, Member::Pca, Member::RandomFeatures, Member::Kmeans, Member::Var],
+            autoencoder: AutoencoderSpec::default(),
             pca: PcaSpec::default(),
             random_features: RandomFeaturesSpec::default(),
             kmeans: KmeansSpec::default(),

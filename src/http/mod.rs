@@ -9,6 +9,7 @@
 
 mod about;
 mod alerts;
+mod assets;
 mod config;
 mod docs;
 mod error;

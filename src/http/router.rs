@@ -5,6 +5,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
@@ -12,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::error::{ApiError, BODY_BYTES_MAX};
 use super::state::AppState;
-use super::{alerts, docs, health, models, scores, series, stream};
+use super::{alerts, assets, docs, health, models, scores, series, stream};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -98,6 +99,8 @@ async fn guard(request: Request, next: Next) -> Response {
 pub(super) fn router(state: AppState) -> Router {
     routes_and_document()
         .0
+        .route("/", get(assets::index))
+        .route("/assets/{*path}", get(assets::asset))
         .fallback(no_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -1,0 +1,167 @@
+//! A trained autoencoder: reconstructs windows, gives their latents, goes to tensors and back.
+
+use super::network::Network;
+use super::spec::{AutoencoderSpec, CheckSpecError};
+use super::trainer::TrainingReport;
+use crate::nn::batch::{Batch, Shape};
+use crate::nn::generator::Generator;
+use crate::nn::layer::{Pass, Work};
+use crate::nn::parameter::{LoadTensorError, Tensor};
+
+/// Windows that pass through the network together: few enough that their rows stay in the second-level cache.
+const WINDOWS_TOGETHER: usize = 16;
+
+/// A trained autoencoder for windows `[T, C]`. It never changes, so threads may share it; each brings its scratch.
+#[derive(Debug)]
+pub struct Autoencoder {
+    network: Network<f32>,
+    spec: AutoencoderSpec,
+    n_time: usize,
+    n_channels: usize,
+    report: TrainingReport,
+}
+
+/// Buffers of one thread; after the first window of a shape nothing allocates.
+#[derive(Clone, Debug, Default)]
+pub struct AutoencoderScratch {
+    work: Work<f32>,
+    x: Batch<f32>,
+    y: Batch<f32>,
+}
+
+/// Why stored tensors are not an autoencoder.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum LoadAutoencoderError {
+    /// The spec cannot be built.
+    #[error(transparent)]
+    Spec(#[from] CheckSpecError),
+    /// A tensor does not fit.
+    #[error(transparent)]
+    Tensor(#[from] LoadTensorError),
+}
+
+impl Autoencoder {
+    pub(super) fn from_parts(
+        network: Network<f32>,
+        spec: AutoencoderSpec,
+        n_time: usize,
+        n_channels: usize,
+        report: TrainingReport,
+    ) -> Self {
+        Autoencoder { network, spec, n_time, n_channels, report }
+    }
+
+    /// Rebuilds a trained autoencoder from its spec, shape and [`Autoencoder::tensors`].
+    ///
+    /// # Errors
+    /// A faulty spec, or a tensor that is missing, of another shape or not finite.
+    pub fn from_tensors(
+        spec: &AutoencoderSpec,
+        n_time: usize,
+        n_channels: usize,
+        tensors: &[Tensor],
+    ) -> Result<Self, LoadAutoencoderError> {
+        spec.check()?;
+        // The seed does not matter: every value is replaced.
+        let mut network = Network::new(spec, n_channels, &mut Generator::new(0));
+        network.load(tensors)?;
+        Ok(Autoencoder { network, spec: spec.clone(), n_time, n_channels, report: TrainingReport::default() })
+    }
+
+    /// Every weight under its name (`encoder.0.weight_ih_l0`, …), in PyTorch's names and layouts.
+    pub fn tensors(&self) -> Vec<Tensor> {
+        self.network.tensors()
+    }
+
+    /// What it was made from.
+    pub fn spec(&self) -> &AutoencoderSpec {
+        &self.spec
+    }
+
+    /// Rows T of a window.
+    pub fn n_time(&self) -> usize {
+        self.n_time
+    }
+
+    /// Channels C of a row.
+    pub fn n_channels(&self) -> usize {
+        self.n_channels
+    }
+
+    /// How training went; empty after [`Autoencoder::from_tensors`].
+    pub fn report(&self) -> &TrainingReport {
+        &self.report
+    }
+
+    /// Reconstructs windows `[B, T, C]` into `out: [B, T, C]`, rows in their own order.
+    ///
+    /// A window's result is the same bits in every batch and at every place in it.
+    ///
+    /// # Panics
+    /// If `windows` is not whole windows or `out` has another length.
+    pub fn reconstruct(&self, windows: &[f32], scratch: &mut AutoencoderScratch, out: &mut [f32]) {
+        let len = self.n_time * self.n_channels;
+        assert!(windows.len() % len == 0 && out.len() == windows.len(), "{} values in windows of {len}", windows.len());
+        let parts = windows.chunks(WINDOWS_TOGETHER * len).zip(out.chunks_mut(WINDOWS_TOGETHER * len));
+        for (windows, out) in parts {
+            self.run(windows, self.n_time, scratch);
+            if !self.network.is_reversed {
+                out.copy_from_slice(scratch.y.values());
+                continue;
+            }
+            for (out, y) in out.chunks_exact_mut(len).zip(scratch.y.values().chunks_exact(len)) {
+                let rows = y.chunks_exact(self.n_channels).rev();
+                out.chunks_exact_mut(self.n_channels).zip(rows).for_each(|(out, row)| out.copy_from_slice(row));
+            }
+        }
+    }
+
+    /// Reconstructs the last row of each window `[B, T, C]` into `out: [B, C]`.
+    ///
+    /// # Panics
+    /// If `windows` is not whole windows or `out` does not hold one row for each.
+    pub fn reconstruct_last_rows(&self, windows: &[f32], scratch: &mut AutoencoderScratch, out: &mut [f32]) {
+        let (len, c) = (self.n_time * self.n_channels, self.n_channels);
+        assert!(windows.len() % len == 0 && out.len() * self.n_time == windows.len(), "{} rows", out.len() / c);
+        let steps = if self.network.first_step_suffices { 1 } else { self.n_time };
+        let last = if self.network.is_reversed { 0 } else { steps - 1 };
+        let parts = windows.chunks(WINDOWS_TOGETHER * len).zip(out.chunks_mut(WINDOWS_TOGETHER * c));
+        for (windows, out) in parts {
+            self.run(windows, steps, scratch);
+            for (out, y) in out.chunks_exact_mut(c).zip(scratch.y.values().chunks_exact(steps * c)) {
+                out.copy_from_slice(&y[last * c..(last + 1) * c]);
+            }
+        }
+    }
+
+    /// Latents of windows `[B, T, C]` into `out: [B, Z]`; Z is [`Autoencoder::n_latent`].
+    ///
+    /// # Panics
+    /// If `windows` is not whole windows or `out` does not hold one latent for each.
+    pub fn latents(&self, windows: &[f32], scratch: &mut AutoencoderScratch, out: &mut [f32]) {
+        let (len, z) = (self.n_time * self.n_channels, self.n_latent());
+        assert!(windows.len() % len == 0 && out.len() == windows.len() / len * z, "{} latents", out.len() / z);
+        let parts = windows.chunks(WINDOWS_TOGETHER * len).zip(out.chunks_mut(WINDOWS_TOGETHER * z));
+        for (windows, out) in parts {
+            self.load(windows, scratch);
+            self.network.encode(&scratch.x, &mut scratch.work, &mut scratch.y);
+            out.copy_from_slice(scratch.y.values());
+        }
+    }
+
+    /// Width Z of a latent.
+    pub fn n_latent(&self) -> usize {
+        self.network.latent_width(self.n_time, self.n_channels)
+    }
+
+    fn load(&self, windows: &[f32], scratch: &mut AutoencoderScratch) {
+        let b = windows.len() / (self.n_time * self.n_channels);
+        scratch.x.reshape(Shape::new(b, self.n_time, self.n_channels));
+        scratch.x.values_mut().copy_from_slice(windows);
+    }
+
+    fn run(&self, windows: &[f32], steps: usize, scratch: &mut AutoencoderScratch) {
+        self.load(windows, scratch);
+        self.network.forward_steps(&scratch.x, &mut Pass::infer(steps), &mut scratch.work, &mut scratch.y);
+    }
+}

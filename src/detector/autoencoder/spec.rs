@@ -1,0 +1,121 @@
+//! What a user may choose about the autoencoder; names follow Keras.
+
+use serde::{Deserialize, Serialize};
+
+use crate::nn::layer::recurrent::{CellKind, Merge};
+
+/// Widths of the encoder's layers, first to last; a single number is one layer. The decoder mirrors them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Units {
+    /// One layer.
+    One(usize),
+    /// A stack.
+    Stack(Vec<usize>),
+}
+
+impl Units {
+    /// The widths as a slice.
+    pub fn widths(&self) -> &[usize] {
+        match self {
+            Units::One(width) => std::slice::from_ref(width),
+            Units::Stack(widths) => widths,
+        }
+    }
+}
+
+/// An autoencoder as a user writes it: every field has a default, an unknown field is an error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AutoencoderSpec {
+    /// The recurrent step of encoder and decoder.
+    pub cell: CellKind,
+    /// Width of the encoder's layers; the decoder mirrors them.
+    pub units: Units,
+    /// Width Z of the latent between encoder and decoder; 0 hands the encoder's last state on as it is.
+    pub latent: usize,
+    /// Encoder and decoder read their rows from both ends.
+    pub bidirectional: bool,
+    /// How the two directions become one.
+    pub merge: Merge,
+    /// The decoder reconstructs the last row first, so that scoring a window's last row needs one decoder step.
+    pub reverse_target: bool,
+    /// Share of the input and of each layer's output that is zeroed while training, in `[0, 1)`.
+    pub dropout: f64,
+    /// Most passes over the training windows.
+    pub epochs: usize,
+    /// Windows of one step.
+    pub batch_size: usize,
+    /// Epochs without a better validation loss before training stops and the best weights return.
+    pub patience: usize,
+    /// Adam's step size.
+    pub learning_rate: f64,
+    /// Epochs without a better validation loss before the learning rate is halved.
+    pub plateau_patience: usize,
+    /// Longest allowed gradient; longer ones are scaled down to it.
+    pub clip_norm: f64,
+    /// Share of the windows, the last in time, that is held out to choose when to stop.
+    pub validation_split: f64,
+}
+
+impl Default for AutoencoderSpec {
+    fn default() -> Self {
+        AutoencoderSpec {
+            cell: CellKind::Gru,
+            units: Units::One(32),
+            latent: 8,
+            bidirectional: false,
+            merge: Merge::Concat,
+            reverse_target: true,
+            dropout: 0.0,
+            epochs: 40,
+            batch_size: 64,
+            patience: 5,
+            learning_rate: 2e-3,
+            plateau_patience: 3,
+            clip_norm: 1.0,
+            validation_split: 0.2,
+        }
+    }
+}
+
+/// Widest layer that is accepted; a typing error should not ask for gigabytes.
+const WIDTH_MAX: usize = 4096;
+
+impl AutoencoderSpec {
+    /// Every fault at once.
+    ///
+    /// # Errors
+    /// The list of faults, never empty.
+    pub fn check(&self) -> Result<(), CheckSpecError> {
+        let mut faults = Vec::new();
+        let mut expect = |holds: bool, key: &'static str, found: String, allowed: &'static str| {
+            if !holds {
+                faults.push(format!("{key}: found {found}, allowed {allowed}"));
+            }
+        };
+        let widths = self.units.widths();
+        let fits = |width: &usize| (1..=WIDTH_MAX).contains(width);
+        expect(!widths.is_empty() && widths.iter().all(fits), "units", format!("{widths:?}"), "1 to 4096 per layer");
+        expect(self.latent <= WIDTH_MAX, "latent", self.latent.to_string(), "0 to 4096");
+        expect((0.0..1.0).contains(&self.dropout), "dropout", self.dropout.to_string(), "0 to below 1");
+        expect(self.epochs > 0, "epochs", self.epochs.to_string(), "1 or more");
+        expect(self.batch_size > 0, "batch_size", self.batch_size.to_string(), "1 or more");
+        expect(self.patience > 0, "patience", self.patience.to_string(), "1 or more");
+        expect(self.plateau_patience > 0, "plateau_patience", self.plateau_patience.to_string(), "1 or more");
+        let positive = |value: f64| value.is_finite() && value > 0.0;
+        expect(positive(self.learning_rate), "learning_rate", self.learning_rate.to_string(), "above 0");
+        expect(positive(self.clip_norm), "clip_norm", self.clip_norm.to_string(), "above 0");
+        let split = self.validation_split;
+        expect(split > 0.0 && split <= 0.5, "validation_split", split.to_string(), "above 0, at most 0.5");
+        if faults.is_empty() { Ok(()) } else { Err(CheckSpecError { faults }) }
+    }
+}
+
+/// A spec that cannot be built.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("autoencoder: {}", faults.join("; "))]
+pub struct CheckSpecError {
+    /// Key, found and allowed, one line each.
+    pub faults: Vec<String>,
+}

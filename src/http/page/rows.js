@@ -1,0 +1,50 @@
+// Scores and readings of a range, in the grain that the screen can show, as columns for the charts.
+
+import { get, query, segment } from "./api.js";
+import { duration, iso, ms } from "./clock.js";
+import { columns, withGaps } from "./chart.js";
+
+// Mean distance of a series' rows, ms.
+export const stride = (one) => (one.n_rows > 1 && one.last_at ? Math.max((ms(one.last_at) - ms(one.first_at)) / (one.n_rows - 1), 1) : 1000);
+export const strideText = (one) => duration(stride(one));
+
+// More points than this across a chart cannot be told apart.
+const POINTS = 800;
+
+const NICE_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400].map((seconds) => 1000 * seconds);
+
+// The step to sum rows up by, in ms; null when single rows can be shown.
+export function stepFor(from, to, stride) {
+  const rows = (to - from) / Math.max(stride, 1);
+  if (rows <= 1.5 * POINTS) return null;
+  const least = (to - from) / POINTS;
+  return NICE_STEPS.find((step) => step >= least) ?? 86_400_000 * Math.ceil(least / 86_400_000);
+}
+
+export async function loadRows(name, from, to, stride) {
+  const step = stepFor(from, to, stride);
+  const range = { start: iso(Math.max(0, Math.floor(from))), end: iso(Math.max(0, Math.ceil(to))), limit: 20_000, step: step ? `${step}ms` : null };
+  const path = `series/${segment(name)}`;
+  const [scores, readings] = await Promise.all([
+    get(`${path}/scores${query({ ...range, detail: step ? null : true })}`),
+    get(`${path}/readings${query(range)}`),
+  ]);
+  return { step, scores: scores.data, readings: readings.data, channels: readings.channels };
+}
+
+const seconds = (text) => ms(text) / 1000;
+
+export const scoreColumns = ({ scores }) =>
+  columns(withGaps(scores.map((row) => [seconds(row.at), row.live_score, row.settled_score, row.evidence])), 4);
+
+export const memberColumns = ({ scores }) =>
+  columns(withGaps(scores.map((row) => [seconds(row.at), row.autoencoder_error, row.pca_error, row.baseline_error])), 4);
+
+// time, value (or mean), expected, greatest, least.
+export function channelColumns({ scores, readings, channels }, channel) {
+  const index = channels.indexOf(channel);
+  const expected = new Map(scores.filter((row) => row.expected).map((row) => [row.at, row.expected[channel]]));
+  return columns(withGaps(readings.map((row) => [
+    seconds(row.at), row.values[index] ?? null, expected.get(row.at) ?? null, row.max?.[index] ?? null, row.min?.[index] ?? null,
+  ])), 5);
+}

@@ -1,0 +1,126 @@
+//! The element-wise half of one GRU step, reset gate after the product (Keras `reset_after=True`, PyTorch, cuDNN).
+//!
+//! ```text
+//! r = sigmoid(x_r + u_r)      x: [B, 3H] = W x_t + b_ih   (gates in the order r, z, n)
+//! z = sigmoid(x_z + u_z)      u: [B, 3H] = U h_{t-1} + b_hh
+//! n = tanh(x_n + r u_n)
+//! h = (1 - z) n + z h_{t-1}
+//! ```
+
+use super::dispatch::{Kernel, Real};
+use super::lanes::{Lanes, read, sweep, write};
+
+/// One forward step for `b` windows.
+#[derive(Debug)]
+pub struct GruForward<'a, R> {
+    /// Windows.
+    pub b: usize,
+    /// Hidden width H.
+    pub hidden: usize,
+    /// `W x_t + b_ih`: `[B, 3H]`.
+    pub projected: &'a [R],
+    /// `U h_{t-1} + b_hh`: `[B, 3H]`.
+    pub recurrent: &'a [R],
+    /// `h_{t-1}`: `[B, H]`.
+    pub before: &'a [R],
+    /// `h_t`: `[B, H]`.
+    pub after: &'a mut [R],
+    /// `r, z, n, u_n`: `[B, 4H]` when a backward pass will follow, empty otherwise.
+    pub cache: &'a mut [R],
+}
+
+impl<R: Real> Kernel<R> for GruForward<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Element = R>>(self) {
+        let (b, h) = (self.b, self.hidden);
+        assert!(self.projected.len() >= b * 3 * h && self.recurrent.len() >= b * 3 * h, "gates of [{b}, 3 * {h}]");
+        assert!(self.before.len() >= b * h && self.after.len() >= b * h, "state of [{b}, {h}]");
+        let keeps = !self.cache.is_empty();
+        assert!(!keeps || self.cache.len() >= b * 4 * h, "cache of [{b}, 4 * {h}]");
+        for i in 0..b {
+            // SAFETY: the asserts above bound row i of every slice; j + n <= h inside `sweep`.
+            unsafe {
+                let x = self.projected.as_ptr().add(i * 3 * h);
+                let u = self.recurrent.as_ptr().add(i * 3 * h);
+                let before = self.before.as_ptr().add(i * h);
+                let after = self.after.as_mut_ptr().add(i * h);
+                let cache = if keeps { self.cache.as_mut_ptr().add(i * 4 * h) } else { self.cache.as_mut_ptr() };
+                sweep!(L, h, |j, n| {
+                    let r = read::<L>(x, j, n).add(read(u, j, n)).sigmoid();
+                    let z = read::<L>(x, h + j, n).add(read(u, h + j, n)).sigmoid();
+                    let u_n = read::<L>(u, 2 * h + j, n);
+                    let candidate = r.mul_add(u_n, read(x, 2 * h + j, n)).tanh();
+                    let value = z.mul_add(read::<L>(before, j, n).sub(candidate), candidate);
+                    write(value, after, j, n);
+                    if keeps {
+                        write(r, cache, j, n);
+                        write(z, cache, h + j, n);
+                        write(candidate, cache, 2 * h + j, n);
+                        write(u_n, cache, 3 * h + j, n);
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// One backward step for `b` windows.
+#[derive(Debug)]
+pub struct GruBackward<'a, R> {
+    /// Windows.
+    pub b: usize,
+    /// Hidden width H.
+    pub hidden: usize,
+    /// What the forward step kept: `[B, 4H]`.
+    pub cache: &'a [R],
+    /// `h_{t-1}`: `[B, H]`.
+    pub before: &'a [R],
+    /// In: loss by `h_t`. Out: the part of loss by `h_{t-1}` that does not pass through U: `[B, H]`.
+    pub d_state: &'a mut [R],
+    /// Loss by `W x_t + b_ih`: `[B, 3H]`.
+    pub d_projected: &'a mut [R],
+    /// Loss by `U h_{t-1} + b_hh`: `[B, 3H]`.
+    pub d_recurrent: &'a mut [R],
+}
+
+impl<R: Real> Kernel<R> for GruBackward<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Element = R>>(self) {
+        let (b, h) = (self.b, self.hidden);
+        assert!(self.cache.len() >= b * 4 * h, "cache of [{b}, 4 * {h}]");
+        assert!(self.before.len() >= b * h && self.d_state.len() >= b * h, "state of [{b}, {h}]");
+        assert!(self.d_projected.len() >= b * 3 * h && self.d_recurrent.len() >= b * 3 * h, "gates of [{b}, 3 * {h}]");
+        let one = L::splat(R::of(1.0));
+        for i in 0..b {
+            // SAFETY: the asserts above bound row i of every slice; j + n <= h inside `sweep`.
+            unsafe {
+                let cache = self.cache.as_ptr().add(i * 4 * h);
+                let before = self.before.as_ptr().add(i * h);
+                let d_state = self.d_state.as_mut_ptr().add(i * h);
+                let d_x = self.d_projected.as_mut_ptr().add(i * 3 * h);
+                let d_u = self.d_recurrent.as_mut_ptr().add(i * 3 * h);
+                sweep!(L, h, |j, n| {
+                    let r = read::<L>(cache, j, n);
+                    let z = read::<L>(cache, h + j, n);
+                    let candidate = read::<L>(cache, 2 * h + j, n);
+                    let u_n = read::<L>(cache, 3 * h + j, n);
+                    let d_h = read::<L>(d_state, j, n);
+                    let d_z = d_h.mul(read::<L>(before, j, n).sub(candidate)).mul(z).mul(one.sub(z));
+                    let d_n = d_h.mul(one.sub(z)).mul(one.sub(candidate.mul(candidate)));
+                    let d_r = d_n.mul(u_n).mul(r).mul(one.sub(r));
+                    write(d_r, d_x, j, n);
+                    write(d_z, d_x, h + j, n);
+                    write(d_n, d_x, 2 * h + j, n);
+                    write(d_r, d_u, j, n);
+                    write(d_z, d_u, h + j, n);
+                    write(d_n.mul(r), d_u, 2 * h + j, n);
+                    write(d_h.mul(z), d_state, j, n);
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Layers: one a file, forward and backward adjacent, `[B, T, F]` in and out.
+//!
+//! A layer owns its parameters and nothing that changes while it infers; everything a pass needs to remember lives in
+//! a [`Work`], so one network can serve many threads and a warm [`Work`] allocates nothing.
+
+mod dense;
+mod dropout;
+pub mod recurrent;
+mod stack;
+mod work;
+
+pub use dense::Dense;
+pub use dropout::Dropout;
+pub use stack::Stack;
+pub use work::Work;
+
+use std::fmt::Debug;
+
+use super::batch::{Batch, Shape};
+use super::generator::Generator;
+use super::kernels::Real;
+use super::parameter::Parameter;
+
+/// How a forward pass runs.
+#[derive(Debug)]
+pub struct Pass<'a> {
+    /// Rows that a one-to-many layer puts out.
+    pub steps: usize,
+    /// Keep what a backward pass needs.
+    pub keeps: bool,
+    /// Chance, when training; layers that only disturb training (dropout, noise) are the identity without it.
+    pub generator: Option<&'a mut Generator>,
+}
+
+impl Pass<'_> {
+    /// A pass that only computes.
+    pub fn infer(steps: usize) -> Pass<'static> {
+        Pass { steps, keeps: false, generator: None }
+    }
+
+    /// A pass that a backward pass may follow, without chance.
+    pub fn keep(steps: usize) -> Pass<'static> {
+        Pass { steps, keeps: true, generator: None }
+    }
+}
+
+/// A differentiable map from `[B, T, F]` to `[B, T', F']`.
+pub trait Layer<R: Real>: Debug + Send + Sync {
+    /// The output's shape for an input of this shape, in a pass with these `steps`.
+    fn output_shape(&self, input: Shape, steps: usize) -> Shape;
+
+    /// Writes the output for `x` into `y`, whose shape the layer sets.
+    fn forward(&self, x: &Batch<R>, pass: &mut Pass<'_>, work: &mut Work<R>, y: &mut Batch<R>);
+
+    /// Adds to the parameters' gradients and writes loss by input into `d_x`, given loss by output in `d_y` (which the
+    /// layer may overwrite), the input and output of the last keeping forward pass and its `work`.
+    ///
+    /// Without `d_x` nobody needs the loss by input and its products are skipped.
+    fn backward(
+        &mut self,
+        x: &Batch<R>,
+        y: &Batch<R>,
+        d_y: &mut Batch<R>,
+        work: &mut Work<R>,
+        d_x: Option<&mut Batch<R>>,
+    );
+
+    /// Shows every parameter with its dotted name.
+    fn visit<'a>(&'a self, path: &str, see: &mut dyn FnMut(String, &'a Parameter<R>));
+
+    /// Shows every parameter with its dotted name, to be changed.
+    fn visit_mut<'a>(&'a mut self, path: &str, see: &mut dyn FnMut(String, &'a mut Parameter<R>));
+
+    /// The layer's own addition to the loss in the last keeping pass (a divergence, a penalty); its gradient is part
+    /// of [`Layer::backward`].
+    fn added_loss(&self, work: &Work<R>) -> f64 {
+        let _ = work;
+        0.0
+    }
+}
+
+/// `path.name`, or `name` at the root.
+pub(crate) fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_string() } else { format!("{path}.{name}") }
+}

@@ -1,0 +1,125 @@
+//! One step of a recurrent network, and the list of the cells there are.
+
+use std::fmt::Debug;
+
+use serde::{Deserialize, Serialize};
+
+use crate::nn::kernels::Real;
+
+/// The recurrent half of a layer's parameters. G is the number of gate blocks of the cell.
+#[derive(Clone, Copy, Debug)]
+pub struct Weights<'a, R> {
+    /// U: `[H, G*H]`.
+    pub recurrent: &'a [R],
+    /// U transposed: `[G*H, H]`; empty in forward steps.
+    pub transposed: &'a [R],
+    /// b_hh: `[G*H]`.
+    pub bias: &'a [R],
+}
+
+/// Where a backward step adds its share.
+#[derive(Debug)]
+pub struct Gradients<'a, R> {
+    /// Loss by U: `[H, G*H]`.
+    pub recurrent: &'a mut [R],
+    /// Loss by b_hh: `[G*H]`.
+    pub bias: &'a mut [R],
+}
+
+/// Arguments of a forward step. S is the number of state blocks; the first is the output h.
+#[derive(Debug)]
+pub struct Step<'a, R> {
+    /// Windows.
+    pub b: usize,
+    /// Hidden width H.
+    pub hidden: usize,
+    /// `W x_t + b_ih`: `[B, G*H]`.
+    pub projected: &'a [R],
+    /// U and b_hh.
+    pub weights: Weights<'a, R>,
+    /// State before: `[B, S*H]`.
+    pub before: &'a [R],
+    /// State after: `[B, S*H]`.
+    pub after: &'a mut [R],
+    /// What the backward step needs, `[B, K*H]`; empty when none will follow.
+    pub cache: &'a mut [R],
+    /// `[B, G*H]`, free to use.
+    pub scratch: &'a mut [R],
+}
+
+/// Arguments of a backward step.
+#[derive(Debug)]
+pub struct StepBackward<'a, R> {
+    /// Windows.
+    pub b: usize,
+    /// Hidden width H.
+    pub hidden: usize,
+    /// U, its transpose and b_hh.
+    pub weights: Weights<'a, R>,
+    /// State before: `[B, S*H]`.
+    pub before: &'a [R],
+    /// State after: `[B, S*H]`.
+    pub after: &'a [R],
+    /// What the forward step kept: `[B, K*H]`.
+    pub cache: &'a [R],
+    /// In: loss by the state after. Out: loss by the state before. `[B, S*H]`.
+    pub d_state: &'a mut [R],
+    /// Loss by `W x_t + b_ih`: `[B, G*H]`.
+    pub d_projected: &'a mut [R],
+    /// Sums of loss by U and b_hh over the steps.
+    pub gradients: Gradients<'a, R>,
+    /// `[B, G*H]`, free to use.
+    pub scratch: &'a mut [R],
+}
+
+/// One step, forward and backward. A cell holds no numbers: the layer owns them.
+pub trait Cell<R: Real>: Debug + Send + Sync {
+    /// G: gate blocks, and so the width of the projections in units of H.
+    fn gates(&self) -> usize;
+    /// S: state blocks.
+    fn states(&self) -> usize;
+    /// K: blocks kept for the backward step.
+    fn kept(&self) -> usize;
+    /// One value per gate block that b_ih starts from.
+    fn initial_bias(&self) -> &'static [f64];
+    /// Computes the state after.
+    fn step(&self, step: Step<'_, R>);
+    /// Backward of [`Cell::step`].
+    fn step_backward(&self, step: StepBackward<'_, R>);
+}
+
+/// Lists the cells: name in a configuration, and the type that computes it.
+macro_rules! cells {
+    ($($(#[$doc:meta])* $kind:ident = $cell:path,)*) => {
+        /// Which cell a recurrent layer runs.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum CellKind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl CellKind {
+            /// Every cell there is.
+            pub const ALL: &'static [CellKind] = &[$(CellKind::$kind,)*];
+
+            /// The arithmetic behind the name.
+            pub fn cell<R: Real>(self) -> &'static dyn Cell<R> {
+                match self {
+                    $(CellKind::$kind => &$cell,)*
+                }
+            }
+        }
+    };
+}
+
+cells! {
+    /// `h = tanh(W x + U h + b)`.
+    Simple = super::simple::Simple,
+    /// GRU, reset gate after the product: Keras's `reset_after=True`, PyTorch, cuDNN.
+    #[default]
+    Gru = super::gru::Gru,
+    /// GRU, reset gate before the product: Keras's `reset_after=False`, Cho et al. 2014 version 1.
+    GruResetBefore = super::gru_reset_before::GruResetBefore,
+    /// LSTM with forget-gate bias 1 (Keras's `unit_forget_bias=True`).
+    Lstm = super::lstm::Lstm,
+}

@@ -1,0 +1,60 @@
+//! The gated recurrent unit with the reset gate after the product (Cho et al. 2014, version 3; Keras's
+//! `reset_after=True`, PyTorch and cuDNN). The equations stand in [`crate::nn::kernels::GruForward`]'s file.
+
+use super::cell::{Cell, Step, StepBackward};
+use crate::nn::kernels::{GruBackward, GruForward, Matrix, Real, Start, add_row_sums, product};
+
+/// The GRU cell; gate blocks in PyTorch's order: reset, update, candidate.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gru;
+
+impl<R: Real> Cell<R> for Gru {
+    fn gates(&self) -> usize {
+        3
+    }
+    fn states(&self) -> usize {
+        1
+    }
+    fn kept(&self) -> usize {
+        4
+    }
+    fn initial_bias(&self) -> &'static [f64] {
+        &[0.0, 0.0, 0.0]
+    }
+
+    fn step(&self, step: Step<'_, R>) {
+        let (b, hidden, width, u) = (step.b, step.hidden, 3 * step.hidden, step.weights);
+        let before = Matrix::rows(step.before, hidden);
+        product((b, width, hidden), before, u.recurrent, width, Start::Row(u.bias), step.scratch, width);
+        let (projected, recurrent) = (step.projected, &*step.scratch);
+        R::run(GruForward {
+            b,
+            hidden,
+            projected,
+            recurrent,
+            before: step.before,
+            after: step.after,
+            cache: step.cache,
+        });
+    }
+
+    fn step_backward(&self, step: StepBackward<'_, R>) {
+        let (b, hidden, width) = (step.b, step.hidden, 3 * step.hidden);
+        let d_recurrent = step.scratch;
+        let (cache, before) = (step.cache, step.before);
+        R::run(GruBackward {
+            b,
+            hidden,
+            cache,
+            before,
+            d_state: step.d_state,
+            d_projected: step.d_projected,
+            d_recurrent,
+        });
+        let transposed = Matrix::transposed(before, hidden);
+        product((hidden, width, b), transposed, d_recurrent, width, Start::Keep, step.gradients.recurrent, width);
+        add_row_sums(b, d_recurrent, width, step.gradients.bias);
+        let d_gates = Matrix::rows(d_recurrent, width);
+        product((b, hidden, width), d_gates, step.weights.transposed, hidden, Start::Keep, step.d_state, hidden);
+    }
+}

@@ -1,0 +1,328 @@
+//! The loop over time, for every cell and both directions.
+
+use super::cell::{Cell, CellKind, Gradients, Step, StepBackward, Weights};
+use crate::nn::batch::{Batch, Shape};
+use crate::nn::generator::Generator;
+use crate::nn::kernels::{Matrix, Real, Start, add_row_sums, product, transpose};
+use crate::nn::layer::{Layer, Pass, Work, join};
+use crate::nn::parameter::Parameter;
+
+/// What a recurrent layer is made from; the names are Keras's where Keras has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecurrentSpec {
+    /// The step.
+    pub cell: CellKind,
+    /// Input features F.
+    pub features: usize,
+    /// Hidden width H.
+    pub units: usize,
+    /// True: every step's output, `[B, T, H]`. False: the last step's, `[B, 1, H]`.
+    pub return_sequences: bool,
+    /// Runs from the last row to the first; outputs stay at their rows.
+    pub go_backwards: bool,
+    /// True: the input is `[B, 1, F]`, one row that is fed at every step (one-to-many), and the pass says how many.
+    pub repeats_input: bool,
+}
+
+/// A recurrent layer: `[B, T, F]` to `[B, T, H]` or `[B, 1, H]`, starting from a zero state.
+#[derive(Debug)]
+pub struct Recurrent<R: Real> {
+    spec: RecurrentSpec,
+    cell: &'static dyn Cell<R>,
+    weight_ih: Parameter<R>,
+    weight_hh: Parameter<R>,
+    bias_ih: Parameter<R>,
+    bias_hh: Parameter<R>,
+}
+
+/// Lengths of the buffers of a pass over `b` windows and `steps` steps.
+struct Sizes {
+    gates: usize,
+    state: usize,
+    cache: usize,
+}
+
+impl<R: Real> Recurrent<R> {
+    /// Glorot input weights, orthogonal recurrent weights, the cell's bias.
+    pub fn new(spec: RecurrentSpec, generator: &mut Generator) -> Self {
+        let cell = spec.cell.cell::<R>();
+        let (h, width) = (spec.units, cell.gates() * spec.units);
+        let names = if spec.go_backwards {
+            ["weight_ih_l0_reverse", "weight_hh_l0_reverse", "bias_ih_l0_reverse", "bias_hh_l0_reverse"]
+        } else {
+            ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"]
+        };
+        let mut bias_ih = Parameter::vector(names[2], width, 0.0);
+        for (gate, value) in cell.initial_bias().iter().enumerate() {
+            bias_ih.value[gate * h..(gate + 1) * h].fill(R::of(*value));
+        }
+        Recurrent {
+            weight_ih: Parameter::matrix(names[0], spec.features, width).glorot(h, generator),
+            weight_hh: Parameter::matrix(names[1], h, width).orthogonal(generator),
+            bias_ih,
+            bias_hh: Parameter::vector(names[3], width, 0.0),
+            spec,
+            cell,
+        }
+    }
+
+    /// What it was made from.
+    pub fn spec(&self) -> RecurrentSpec {
+        self.spec
+    }
+
+    fn sizes(&self, b: usize) -> Sizes {
+        let unit = b * self.spec.units;
+        Sizes { gates: unit * self.cell.gates(), state: unit * self.cell.states(), cache: unit * self.cell.kept() }
+    }
+
+    /// The row that step `s` of `steps` reads and writes.
+    fn row(&self, s: usize, steps: usize) -> usize {
+        if self.spec.go_backwards { steps - 1 - s } else { s }
+    }
+
+    fn steps(&self, x: Shape, steps: usize) -> usize {
+        if self.spec.repeats_input { steps } else { x.t }
+    }
+
+    fn parameters(&self) -> [&Parameter<R>; 4] {
+        [&self.weight_ih, &self.weight_hh, &self.bias_ih, &self.bias_hh]
+    }
+
+    /// `W x_t + b_ih` for row `t` of every window.
+    fn project(&self, x: &Batch<R>, t: usize, projected: &mut [R]) {
+        let (Shape { b, f, .. }, width) = (x.shape(), self.weight_ih.shape[1]);
+        let rows = Matrix::rows(&x.values()[t * f..], x.shape().window());
+        let start = Start::Row(&self.bias_ih.value);
+        product((b, width, f), rows, &self.weight_ih.value, width, start, projected, width);
+    }
+}
+
+impl<R: Real> Layer<R> for Recurrent<R> {
+    fn output_shape(&self, input: Shape, steps: usize) -> Shape {
+        let t = if self.spec.return_sequences { self.steps(input, steps) } else { 1 };
+        Shape::new(input.b, t, self.spec.units)
+    }
+
+    fn forward(&self, x: &Batch<R>, pass: &mut Pass<'_>, work: &mut Work<R>, y: &mut Batch<R>) {
+        let (b, h, steps) = (x.shape().b, self.spec.units, self.steps(x.shape(), pass.steps));
+        let Sizes { gates, state, cache } = self.sizes(b);
+        // A keeping pass has a place for every step, an inferring one swaps two.
+        let (slots, caches) = if pass.keeps { (steps + 1, steps * cache) } else { (2, 0) };
+        let [projected, scratch, states, caches] = work.buffers([gates, gates, slots * state, caches]);
+        states[..state].fill(R::default());
+        y.reshape(self.output_shape(x.shape(), pass.steps));
+        if self.spec.repeats_input {
+            self.project(x, 0, projected);
+        }
+        let weights = Weights { recurrent: &self.weight_hh.value, transposed: &[], bias: &self.bias_hh.value };
+        for s in 0..steps {
+            if !self.spec.repeats_input {
+                self.project(x, self.row(s, steps), projected);
+            }
+            let (before, after) = neighbours(states, s % slots, (s + 1) % slots, state);
+            let cache = if pass.keeps { &mut caches[s * cache..(s + 1) * cache] } else { &mut [] };
+            let (projected, scratch) = (&*projected, &mut *scratch);
+            self.cell.step(Step { b, hidden: h, projected, weights, before, after, cache, scratch });
+            if self.spec.return_sequences {
+                copy_rows(after, state / b.max(1), y, self.row(s, steps));
+            } else if s + 1 == steps {
+                copy_rows(after, state / b.max(1), y, 0);
+            }
+        }
+    }
+
+    fn backward(
+        &mut self,
+        x: &Batch<R>,
+        y: &Batch<R>,
+        d_y: &mut Batch<R>,
+        work: &mut Work<R>,
+        mut d_x: Option<&mut Batch<R>>,
+    ) {
+        let (Shape { b, f, .. }, h) = (x.shape(), self.spec.units);
+        let Sizes { gates, state, cache } = self.sizes(b);
+        let width = self.weight_ih.shape[1];
+        let steps = work.kept_steps(2, state);
+        let lens = [gates, gates, (steps + 1) * state, steps * cache, state, gates, h * width, f * width];
+        let [d_projected, scratch, states, caches, d_state, sum, transposed, input_transposed] = work.buffers(lens);
+        transpose(h, width, &self.weight_hh.value, transposed);
+        d_state.fill(R::default());
+        sum.fill(R::default());
+        if let Some(d_x) = d_x.as_deref_mut() {
+            d_x.reshape(x.shape());
+            transpose(f, width, &self.weight_ih.value, input_transposed);
+        }
+        for s in (0..steps).rev() {
+            let t = self.row(s, steps);
+            if self.spec.return_sequences {
+                add_rows(d_y, t, state / b.max(1), d_state);
+            } else if s + 1 == steps {
+                add_rows(d_y, 0, state / b.max(1), d_state);
+            }
+            self.cell.step_backward(StepBackward {
+                b,
+                hidden: h,
+                weights: Weights { recurrent: &self.weight_hh.value, transposed, bias: &self.bias_hh.value },
+                before: &states[s * state..(s + 1) * state],
+                after: &states[(s + 1) * state..(s + 2) * state],
+                cache: &caches[s * cache..(s + 1) * cache],
+                d_state,
+                d_projected,
+                gradients: Gradients { recurrent: &mut self.weight_hh.gradient, bias: &mut self.bias_hh.gradient },
+                scratch,
+            });
+            if self.spec.repeats_input {
+                // One projection served every step, so its gradient is the sum of theirs.
+                sum.iter_mut().zip(&*d_projected).for_each(|(sum, d)| *sum += *d);
+                if s > 0 {
+                    continue;
+                }
+            }
+            let (d, t) = if self.spec.repeats_input { (&*sum, 0) } else { (&*d_projected, t) };
+            let rows = Matrix { values: &x.values()[t * f..], row: 1, column: x.shape().window() };
+            product((f, width, b), rows, d, width, Start::Keep, &mut self.weight_ih.gradient, width);
+            add_row_sums(b, d, width, &mut self.bias_ih.gradient);
+            if let Some(d_x) = d_x.as_deref_mut() {
+                let (window, d) = (x.shape().window(), Matrix::rows(d, width));
+                let out = &mut d_x.values_mut()[t * f..];
+                product((b, f, width), d, input_transposed, f, Start::Zero, out, window);
+            }
+        }
+        let _ = y;
+    }
+
+    fn visit<'a>(&'a self, path: &str, see: &mut dyn FnMut(String, &'a Parameter<R>)) {
+        self.parameters().into_iter().for_each(|parameter| see(join(path, parameter.name), parameter));
+    }
+
+    fn visit_mut<'a>(&'a mut self, path: &str, see: &mut dyn FnMut(String, &'a mut Parameter<R>)) {
+        for parameter in [&mut self.weight_ih, &mut self.weight_hh, &mut self.bias_ih, &mut self.bias_hh] {
+            see(join(path, parameter.name), parameter);
+        }
+    }
+}
+
+/// States `before` and `after` of a buffer of states.
+fn neighbours<R>(states: &mut [R], before: usize, after: usize, state: usize) -> (&[R], &mut [R]) {
+    if before < after {
+        let (low, high) = states.split_at_mut(after * state);
+        (&low[before * state..(before + 1) * state], &mut high[..state])
+    } else {
+        let (low, high) = states.split_at_mut(before * state);
+        (&high[..state], &mut low[after * state..(after + 1) * state])
+    }
+}
+
+/// Copies h, the first block of each window's state, into row `t` of `y`.
+fn copy_rows<R: Real>(state: &[R], width: usize, y: &mut Batch<R>, t: usize) {
+    let shape = y.shape();
+    if shape.is_empty() {
+        return;
+    }
+    for (window, state) in y.values_mut().chunks_exact_mut(shape.window()).zip(state.chunks_exact(width)) {
+        window[t * shape.f..(t + 1) * shape.f].copy_from_slice(&state[..shape.f]);
+    }
+}
+
+/// Adds row `t` of `d_y` to the first block of each window's state gradient.
+fn add_rows<R: Real>(d_y: &Batch<R>, t: usize, width: usize, d_state: &mut [R]) {
+    let shape = d_y.shape();
+    if shape.is_empty() {
+        return;
+    }
+    for (window, state) in d_y.values().chunks_exact(shape.window()).zip(d_state.chunks_exact_mut(width)) {
+        let row = &window[t * shape.f..(t + 1) * shape.f];
+        state.iter_mut().zip(row).for_each(|(state, d)| *state += *d);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::gradient_check::{randomise, worst_gradient_error};
+
+    /// `[B, T, F]` and H: batch of one, one row, one unit, odd sizes.
+    const SHAPES: [(usize, usize, usize, usize); 6] =
+        [(1, 1, 1, 1), (1, 5, 3, 1), (3, 1, 2, 4), (2, 7, 1, 3), (5, 4, 3, 7), (4, 3, 5, 17)];
+
+    #[test]
+    fn every_cell_has_the_gradient_of_its_forward_pass() {
+        for &cell in CellKind::ALL {
+            for (b, t, features, units) in SHAPES {
+                for bits in 0..8 {
+                    let [return_sequences, go_backwards, repeats_input] = [bits & 1 > 0, bits & 2 > 0, bits & 4 > 0];
+                    let spec = RecurrentSpec { cell, features, units, return_sequences, go_backwards, repeats_input };
+                    let mut generator = Generator::new(bits as u64);
+                    let mut layer = Recurrent::<f64>::new(spec, &mut generator);
+                    randomise(&mut layer, 0.5, &mut generator);
+                    let shape = Shape::new(b, if repeats_input { 1 } else { t }, features);
+                    let worst = worst_gradient_error(&mut layer, shape, t, 3, false);
+                    assert!(worst < 1e-6, "{spec:?} on {shape:?}: {worst:e}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_window_has_the_same_bits_in_every_batch() {
+        for &cell in CellKind::ALL {
+            let (b, t, features, units) = (37, 9, 5, 19);
+            let spec = RecurrentSpec {
+                cell,
+                features,
+                units,
+                return_sequences: true,
+                go_backwards: false,
+                repeats_input: false,
+            };
+            let mut generator = Generator::new(5);
+            let layer = Recurrent::<f32>::new(spec, &mut generator);
+            let values: Vec<f32> = (0..b * t * features).map(|_| generator.normal() as f32).collect();
+            let run = |values: &[f32]| {
+                let shape = Shape::new(values.len() / (t * features), t, features);
+                let (x, mut y) = (Batch::from_parts(shape, values.to_vec()), Batch::default());
+                layer.forward(&x, &mut Pass::infer(t), &mut Work::default(), &mut y);
+                y.values().iter().map(|value| value.to_bits()).collect::<Vec<u32>>()
+            };
+            let together = run(&values);
+            for size in [1, 2, 3, 4, 8, 16] {
+                let apart: Vec<u32> = values.chunks(size * t * features).flat_map(run).collect();
+                assert!(together == apart, "{cell:?} in batches of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn single_precision_follows_double_precision() {
+        for &cell in CellKind::ALL {
+            let spec = RecurrentSpec {
+                cell,
+                features: 3,
+                units: 21,
+                return_sequences: true,
+                go_backwards: false,
+                repeats_input: false,
+            };
+            let mut single = Recurrent::<f32>::new(spec, &mut Generator::new(5));
+            let mut double = Recurrent::<f64>::new(spec, &mut Generator::new(5));
+            let mut values = Vec::new();
+            single.visit_mut("", &mut |_, parameter| values.push(parameter.value.clone()));
+            let mut values = values.iter();
+            double.visit_mut("", &mut |_, parameter| {
+                let values = values.next().unwrap();
+                parameter.value.iter_mut().zip(values).for_each(|(a, b)| *a = f64::from(*b));
+            });
+            let mut generator = Generator::new(6);
+            let shape = Shape::new(5, 40, 3);
+            let x: Vec<f32> = (0..shape.len()).map(|_| generator.normal() as f32).collect();
+            let (mut y, mut y_double) = (Batch::default(), Batch::default());
+            let x_double = Batch::from_parts(shape, x.iter().map(|x| f64::from(*x)).collect());
+            single.forward(&Batch::from_parts(shape, x), &mut Pass::infer(0), &mut Work::default(), &mut y);
+            double.forward(&x_double, &mut Pass::infer(0), &mut Work::default(), &mut y_double);
+            let pairs = y.values().iter().zip(y_double.values());
+            let worst = pairs.map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
+            assert!(worst < 2e-6, "{cell:?}: {worst:e}");
+        }
+    }
+}

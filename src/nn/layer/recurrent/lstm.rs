@@ -1,0 +1,52 @@
+//! Long short-term memory (Hochreiter and Schmidhuber 1997, forget gate by Gers et al. 2000, no peepholes).
+//! The equations stand in [`crate::nn::kernels::LstmForward`]'s file.
+
+use super::cell::{Cell, Step, StepBackward};
+use crate::nn::kernels::{LstmBackward, LstmForward, Matrix, Real, Start, add_row_sums, product};
+
+/// The LSTM cell; gate blocks in the order input, forget, candidate, output; state blocks h, c.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lstm;
+
+impl<R: Real> Cell<R> for Lstm {
+    fn gates(&self) -> usize {
+        4
+    }
+    fn states(&self) -> usize {
+        2
+    }
+    fn kept(&self) -> usize {
+        5
+    }
+    fn initial_bias(&self) -> &'static [f64] {
+        // Remember by default (Jozefowicz et al. 2015).
+        &[0.0, 1.0, 0.0, 0.0]
+    }
+
+    fn step(&self, step: Step<'_, R>) {
+        let (b, hidden, width, u) = (step.b, step.hidden, 4 * step.hidden, step.weights);
+        let before = Matrix::rows(step.before, 2 * hidden);
+        product((b, width, hidden), before, u.recurrent, width, Start::Row(u.bias), step.scratch, width);
+        let (projected, recurrent) = (step.projected, &*step.scratch);
+        R::run(LstmForward {
+            b,
+            hidden,
+            projected,
+            recurrent,
+            before: step.before,
+            after: step.after,
+            cache: step.cache,
+        });
+    }
+
+    fn step_backward(&self, step: StepBackward<'_, R>) {
+        let (b, hidden, width) = (step.b, step.hidden, 4 * step.hidden);
+        let (cache, before, d_gates) = (step.cache, step.before, step.d_projected);
+        R::run(LstmBackward { b, hidden, cache, before, d_state: step.d_state, d_gates });
+        let transposed = Matrix::transposed(before, 2 * hidden);
+        product((hidden, width, b), transposed, d_gates, width, Start::Keep, step.gradients.recurrent, width);
+        add_row_sums(b, d_gates, width, step.gradients.bias);
+        let d_rows = Matrix::rows(d_gates, width);
+        product((b, hidden, width), d_rows, step.weights.transposed, hidden, Start::Keep, step.d_state, 2 * hidden);
+    }
+}

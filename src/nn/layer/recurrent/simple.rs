@@ -1,0 +1,44 @@
+//! `h_t = tanh(W x_t + b_ih + U h_{t-1} + b_hh)` (Elman 1990; `SimpleRNN` in Keras, `RNN` in PyTorch).
+
+use super::cell::{Cell, Step, StepBackward};
+use crate::nn::kernels::{Matrix, Real, SimpleBackward, SimpleForward, Start, add_row_sums, product};
+
+/// The simple recurrent cell.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Simple;
+
+impl<R: Real> Cell<R> for Simple {
+    fn gates(&self) -> usize {
+        1
+    }
+    fn states(&self) -> usize {
+        1
+    }
+    fn kept(&self) -> usize {
+        0
+    }
+    fn initial_bias(&self) -> &'static [f64] {
+        &[0.0]
+    }
+
+    fn step(&self, step: Step<'_, R>) {
+        let (b, h, u) = (step.b, step.hidden, step.weights);
+        product((b, h, h), Matrix::rows(step.before, h), u.recurrent, h, Start::Row(u.bias), step.scratch, h);
+        let n = b * h;
+        R::run(SimpleForward {
+            projected: &step.projected[..n],
+            recurrent: &step.scratch[..n],
+            after: &mut step.after[..n],
+        });
+    }
+
+    fn step_backward(&self, step: StepBackward<'_, R>) {
+        let (b, h, n) = (step.b, step.hidden, step.b * step.hidden);
+        let d_gates = &mut step.d_projected[..n];
+        R::run(SimpleBackward { after: &step.after[..n], d_state: step.d_state, d_gates });
+        let before = Matrix::transposed(step.before, h);
+        product((h, h, b), before, d_gates, h, Start::Keep, step.gradients.recurrent, h);
+        add_row_sums(b, d_gates, h, step.gradients.bias);
+        product((b, h, h), Matrix::rows(d_gates, h), step.weights.transposed, h, Start::Keep, step.d_state, h);
+    }
+}
