@@ -27,7 +27,8 @@ pub fn worst_gradient_error(
     let (mut work, mut y) = (Work::default(), Batch::default());
     let mut loss = |layer: &dyn Layer<f64>, x: &Batch<f64>, work: &mut Work<f64>, y: &mut Batch<f64>| {
         let mut chance = Generator::new(seed + 1);
-        let mut pass = Pass { generator: is_training.then_some(&mut chance), ..Pass::keep(steps) };
+        let generator = is_training.then_some(&mut chance);
+        let mut pass = Pass { generator, divergence_weight: 0.7, ..Pass::keep(steps) };
         layer.forward(x, &mut pass, work, y);
         y.values().iter().zip(&weights).map(|(y, w)| y * w).sum::<f64>() + layer.added_loss(work)
     };

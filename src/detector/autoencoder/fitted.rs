@@ -63,7 +63,7 @@ impl Autoencoder {
     ) -> Result<Self, LoadAutoencoderError> {
         spec.check()?;
         // The seed does not matter: every value is replaced.
-        let mut network = Network::new(spec, n_channels, &mut Generator::new(0));
+        let mut network = Network::new(spec, n_time, n_channels, &mut Generator::new(0));
         network.load(tensors)?;
         Ok(Autoencoder { network, spec: spec.clone(), n_time, n_channels, report: TrainingReport::default() })
     }
@@ -105,13 +105,8 @@ impl Autoencoder {
         let parts = windows.chunks(WINDOWS_TOGETHER * len).zip(out.chunks_mut(WINDOWS_TOGETHER * len));
         for (windows, out) in parts {
             self.run(windows, self.n_time, scratch);
-            if !self.network.is_reversed {
-                out.copy_from_slice(scratch.y.values());
-                continue;
-            }
             for (out, y) in out.chunks_exact_mut(len).zip(scratch.y.values().chunks_exact(len)) {
-                let rows = y.chunks_exact(self.n_channels).rev();
-                out.chunks_exact_mut(self.n_channels).zip(rows).for_each(|(out, row)| out.copy_from_slice(row));
+                self.in_row_order(y, out);
             }
         }
     }
@@ -147,6 +142,62 @@ impl Autoencoder {
             self.network.encode(&scratch.x, &mut scratch.work, &mut scratch.y);
             out.copy_from_slice(scratch.y.values());
         }
+    }
+
+    /// Windows `[B, T, C]` decoded from latents `[B, Z]`.
+    ///
+    /// # Panics
+    /// If `latents` is not whole latents or `out` does not hold one window for each.
+    pub fn decode(&self, latents: &[f32], scratch: &mut AutoencoderScratch, out: &mut [f32]) {
+        let (len, z) = (self.n_time * self.n_channels, self.n_latent());
+        assert!(latents.len() % z == 0 && out.len() == latents.len() / z * len, "{} windows", out.len() / len);
+        for (latent, out) in latents.chunks_exact(z).zip(out.chunks_exact_mut(len)) {
+            scratch.x.reshape(Shape::new(1, 1, z));
+            scratch.x.values_mut().copy_from_slice(latent);
+            self.network.decode(&scratch.x, self.n_time, &mut scratch.work, &mut scratch.y);
+            self.in_row_order(scratch.y.values(), out);
+        }
+    }
+
+    /// Draws `n` new windows `[n, T, C]` from standard normal latents; what a variational autoencoder is for.
+    pub fn sample(&self, n: usize, seed: u64, scratch: &mut AutoencoderScratch) -> Vec<f32> {
+        let mut generator = Generator::new(seed);
+        let latents: Vec<f32> = (0..n * self.n_latent()).map(|_| generator.normal() as f32).collect();
+        let mut out = vec![0.0; n * self.n_time * self.n_channels];
+        self.decode(&latents, scratch, &mut out);
+        out
+    }
+
+    /// Mean negative log likelihood per number of a window `[T, C]` over `n` sampled latents, up to a constant, under
+    /// the unit-variance Gaussian the squared error stands for. Without a variational latent all samples are equal.
+    pub fn negative_log_likelihood(
+        &self,
+        window: &[f32],
+        n: usize,
+        seed: u64,
+        scratch: &mut AutoencoderScratch,
+    ) -> f64 {
+        let mut generator = Generator::new(seed);
+        self.load(window, scratch);
+        let mut sum = 0.0;
+        let mut out = vec![0.0; window.len()];
+        for _ in 0..n {
+            let mut pass = Pass { generator: Some(&mut generator), ..Pass::infer(self.n_time) };
+            self.network.forward_steps(&scratch.x, &mut pass, &mut scratch.work, &mut scratch.y);
+            self.in_row_order(scratch.y.values(), &mut out);
+            let residuals = window.iter().zip(&out);
+            sum += residuals.map(|(x, y)| 0.5 * f64::from(x - y).powi(2)).sum::<f64>() / window.len() as f64;
+        }
+        sum / n.max(1) as f64
+    }
+
+    /// Copies one decoded window, turned round when the decoder starts with the last row.
+    fn in_row_order(&self, decoded: &[f32], out: &mut [f32]) {
+        if !self.network.is_reversed {
+            return out.copy_from_slice(decoded);
+        }
+        let rows = decoded.chunks_exact(self.n_channels).rev();
+        out.chunks_exact_mut(self.n_channels).zip(rows).for_each(|(out, row)| out.copy_from_slice(row));
     }
 
     /// Width Z of a latent.

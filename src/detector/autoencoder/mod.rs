@@ -5,6 +5,7 @@
 //! window [T, C] ──encoder──▶ latent [Z] ──decoder──▶ reconstruction [T, C]
 //! ```
 
+mod build;
 mod fitted;
 mod member;
 mod network;
@@ -14,6 +15,6 @@ mod windows;
 
 pub use fitted::{Autoencoder, AutoencoderScratch, LoadAutoencoderError};
 pub use network::Network;
-pub use spec::{AutoencoderSpec, CheckSpecError, Units};
+pub use spec::{AutoencoderSpec, CheckSpecError, DecoderInput, NetworkKind, Units, VariationalSpec};
 pub use trainer::{FitAutoencoderError, TrainingProgress, TrainingReport, fit};
 pub use windows::TrainingWindows;

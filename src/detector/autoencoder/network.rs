@@ -1,11 +1,11 @@
 //! Encoder, latent and decoder as one differentiable map from windows to reconstructions.
 
-use super::spec::AutoencoderSpec;
+use super::build::build;
+use super::spec::{AutoencoderSpec, NetworkKind};
 use crate::nn::batch::{Batch, Shape};
 use crate::nn::generator::Generator;
-use crate::nn::kernels::{Activation, Real};
-use crate::nn::layer::recurrent::{Bidirectional, Merge, Recurrent, RecurrentSpec};
-use crate::nn::layer::{Dense, Dropout, Layer, Pass, Stack, Work};
+use crate::nn::kernels::Real;
+use crate::nn::layer::{Layer, Pass, Stack, Work};
 use crate::nn::parameter::{LoadTensorError, Parameter, Tensor};
 
 /// The network of an [`AutoencoderSpec`]: `[B, T, C]` to `[B, T, C]`.
@@ -22,36 +22,23 @@ pub struct Network<R> {
 }
 
 impl<R: Real> Network<R> {
-    /// Fresh weights for windows of `n_channels` channels. The spec must have passed its check.
-    pub fn new(spec: &AutoencoderSpec, n_channels: usize, generator: &mut Generator) -> Self {
-        let widths = spec.units.widths();
-        let mut encoder: Vec<Box<dyn Layer<R>>> = Vec::new();
-        let mut features = n_channels;
-        for (i, units) in widths.iter().enumerate() {
-            push_dropout(&mut encoder, spec);
-            let return_sequences = i + 1 < widths.len();
-            let part = RecurrentSpec { return_sequences, ..part(spec, features, *units) };
-            features = push_recurrent(&mut encoder, spec, part, generator);
-        }
-        if spec.latent > 0 {
-            encoder.push(Box::new(Dense::new(features, spec.latent, Activation::Linear, generator)));
-            features = spec.latent;
-        }
-        let mut decoder: Vec<Box<dyn Layer<R>>> = Vec::new();
-        for (i, units) in widths.iter().rev().enumerate() {
-            if i > 0 {
-                push_dropout(&mut decoder, spec);
-            }
-            let part = RecurrentSpec { repeats_input: i == 0, ..part(spec, features, *units) };
-            features = push_recurrent(&mut decoder, spec, part, generator);
-        }
-        decoder.push(Box::new(Dense::new(features, n_channels, Activation::Linear, generator)));
+    /// Fresh weights for windows `[n_time, n_channels]`. The spec must have passed its check.
+    pub fn new(spec: &AutoencoderSpec, n_time: usize, n_channels: usize, generator: &mut Generator) -> Self {
+        let [encoder, decoder] = build(spec, n_time, n_channels, generator);
+        let is_recurrent = spec.kind == NetworkKind::Recurrent;
+        let is_reversed = is_recurrent && spec.reverse_target;
         Network {
             encoder: Stack::new(encoder),
             decoder: Stack::new(decoder),
-            is_reversed: spec.reverse_target,
-            first_step_suffices: spec.reverse_target && !spec.bidirectional,
+            is_reversed,
+            first_step_suffices: is_reversed && !spec.bidirectional,
         }
+    }
+
+    /// Windows decoded from latents `[B, 1, Z]`, in the decoder's order.
+    pub fn decode(&self, latent: &Batch<R>, steps: usize, work: &mut Work<R>, y: &mut Batch<R>) {
+        let (works, _) = work.children(2, 2);
+        self.decoder.forward(latent, &mut Pass::infer(steps), &mut works[1], y);
     }
 
     /// Width Z of a latent.
@@ -99,32 +86,6 @@ impl<R: Real> Network<R> {
     }
 }
 
-fn part(spec: &AutoencoderSpec, features: usize, units: usize) -> RecurrentSpec {
-    let cell = spec.cell;
-    RecurrentSpec { cell, features, units, return_sequences: true, go_backwards: false, repeats_input: false }
-}
-
-fn push_dropout<R: Real>(layers: &mut Vec<Box<dyn Layer<R>>>, spec: &AutoencoderSpec) {
-    if spec.dropout > 0.0 {
-        layers.push(Box::new(Dropout::new(spec.dropout)));
-    }
-}
-
-/// Adds one recurrent layer or a pair, and returns the width of its output.
-fn push_recurrent<R: Real>(
-    layers: &mut Vec<Box<dyn Layer<R>>>,
-    spec: &AutoencoderSpec,
-    part: RecurrentSpec,
-    generator: &mut Generator,
-) -> usize {
-    if spec.bidirectional {
-        layers.push(Box::new(Bidirectional::new(part, spec.merge, generator)));
-    } else {
-        layers.push(Box::new(Recurrent::new(part, generator)));
-    }
-    if spec.bidirectional && spec.merge == Merge::Concat { 2 * part.units } else { part.units }
-}
-
 impl<R: Real> Layer<R> for Network<R> {
     fn output_shape(&self, input: Shape, _steps: usize) -> Shape {
         input
@@ -164,5 +125,99 @@ impl<R: Real> Layer<R> for Network<R> {
     fn added_loss(&self, work: &Work<R>) -> f64 {
         let part = |i, layer: &Stack<R>| work.child(i).map_or(0.0, |work| layer.added_loss(work));
         part(0, &self.encoder) + part(1, &self.decoder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::spec::{DecoderInput, Units, VariationalSpec};
+    use super::*;
+    use crate::nn::gradient_check::{randomise, worst_gradient_error};
+    use crate::nn::layer::Noise;
+    use crate::nn::layer::recurrent::{CellKind, Merge};
+
+    /// Every system a user can choose, small.
+    fn systems() -> Vec<AutoencoderSpec> {
+        let base = AutoencoderSpec { units: Units::One(4), latent: 2, heads: 2, ..AutoencoderSpec::default() };
+        let variational = Some(VariationalSpec::default());
+        let mut systems: Vec<AutoencoderSpec> =
+            CellKind::ALL.iter().map(|cell| AutoencoderSpec { cell: *cell, ..base.clone() }).collect();
+        systems.extend([
+            AutoencoderSpec { latent: 0, reverse_target: false, ..base.clone() },
+            AutoencoderSpec { units: Units::Stack(vec![5, 3]), dropout: 0.3, ..base.clone() },
+            AutoencoderSpec { bidirectional: true, merge: Merge::Sum, ..base.clone() },
+            AutoencoderSpec { bidirectional: true, units: Units::Stack(vec![4, 3]), ..base.clone() },
+            AutoencoderSpec { decoder_input: DecoderInput::Feedback, cell: CellKind::Lstm, ..base.clone() },
+            AutoencoderSpec { noise: Noise::Masking(0.3), variational, ..base.clone() },
+            AutoencoderSpec { kind: NetworkKind::Dense, units: Units::Stack(vec![7, 5]), ..base.clone() },
+            AutoencoderSpec { kind: NetworkKind::Dense, variational, ..base.clone() },
+            AutoencoderSpec { kind: NetworkKind::Attention, units: Units::Stack(vec![4, 6]), ..base.clone() },
+        ]);
+        systems
+    }
+
+    #[test]
+    fn every_system_has_the_gradient_of_its_forward_pass() {
+        for spec in systems() {
+            spec.check().unwrap();
+            for (b, t, c) in [(1, 1, 1), (3, 4, 2)] {
+                let mut generator = Generator::new(3);
+                let mut network = Network::<f64>::new(&spec, t, c, &mut generator);
+                randomise(&mut network, 0.5, &mut generator);
+                let worst = worst_gradient_error(&mut network, Shape::new(b, t, c), t, 1, true);
+                assert!(worst < 1e-5, "{spec:?} on [{b}, {t}, {c}]: {worst:e}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_system_loads_its_own_tensors_and_names_what_is_missing() {
+        for spec in systems() {
+            let network = Network::<f32>::new(&spec, 5, 3, &mut Generator::new(1));
+            let mut other = Network::<f32>::new(&spec, 5, 3, &mut Generator::new(2));
+            let mut tensors = network.tensors();
+            assert_ne!(other.tensors(), tensors);
+            other.load(&tensors).unwrap();
+            assert_eq!(other.tensors(), tensors);
+            let gone = tensors.remove(1);
+            assert_eq!(other.load(&tensors), Err(LoadTensorError::Missing { name: gone.name }));
+        }
+    }
+
+    #[test]
+    fn a_variational_autoencoder_without_divergence_and_chance_is_the_plain_one() {
+        let plain = AutoencoderSpec { units: Units::One(6), latent: 3, ..AutoencoderSpec::default() };
+        let exact = VariationalSpec { kl_weight: 0.0, is_sampled: false, ..VariationalSpec::default() };
+        let variational = AutoencoderSpec { variational: Some(exact), ..plain.clone() };
+        let (t, c) = (6, 2);
+        let mut a = Network::<f64>::new(&plain, t, c, &mut Generator::new(1));
+        let mut b = Network::<f64>::new(&variational, t, c, &mut Generator::new(2));
+        let renamed = a.tensors().into_iter().map(|tensor| {
+            let name = tensor.name.replace("encoder.1.", "encoder.1.mu.");
+            Tensor { name, ..tensor }
+        });
+        let own = b.tensors().into_iter().filter(|tensor| tensor.name.contains("log_var"));
+        let tensors: Vec<Tensor> = renamed.chain(own).collect();
+        // The stored form is f32: both take it, so that they start from the same numbers.
+        a.load(&a.tensors()).unwrap();
+        b.load(&tensors).unwrap();
+        let mut generator = Generator::new(3);
+        let x = Batch::from_parts(Shape::new(4, t, c), (0..4 * t * c).map(|_| generator.normal()).collect());
+        let run = |network: &mut Network<f64>| {
+            let (mut work, mut y, mut d_y) = (Work::default(), Batch::default(), Batch::default());
+            let mut chance = Generator::new(1);
+            let mut pass = Pass { generator: Some(&mut chance), ..Pass::keep(t) };
+            network.forward(&x, &mut pass, &mut work, &mut y);
+            let loss = crate::nn::loss::mean_squared_error(&y, x.values(), &mut d_y) + network.added_loss(&work);
+            network.backward(&x, &y, &mut d_y, &mut work, None);
+            let mut gradients = Vec::new();
+            network.visit("", &mut |name, parameter| {
+                if !name.contains("log_var") {
+                    gradients.push(parameter.gradient.clone());
+                }
+            });
+            (loss, y.values().to_vec(), gradients)
+        };
+        assert_eq!(run(&mut a), run(&mut b));
     }
 }

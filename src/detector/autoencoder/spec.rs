@@ -2,7 +2,51 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::nn::kernels::Activation;
+use crate::nn::layer::Noise;
 use crate::nn::layer::recurrent::{CellKind, Merge};
+
+/// What encoder and decoder are made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NetworkKind {
+    /// Recurrent layers: encoder many-to-one, decoder one-to-many.
+    #[default]
+    Recurrent,
+    /// Dense layers over the flattened window, mirrored: `units = [500, 300]`, `latent = 2` is T*C-500-300-2-300-500-T*C.
+    Dense,
+    /// Transformer encoder blocks over all rows at once, around a latent of the whole window.
+    Attention,
+}
+
+/// What a recurrent decoder reads at each step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecoderInput {
+    /// The latent, the same at every step.
+    #[default]
+    Latent,
+    /// Its own last output; the latent sets its first state.
+    Feedback,
+}
+
+/// A Gaussian latent: the autoencoder becomes variational.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VariationalSpec {
+    /// Weight of the divergence against the summed squared error of a window.
+    pub kl_weight: f64,
+    /// Epochs over which that weight rises from 0 in a straight line.
+    pub kl_warm_up_epochs: usize,
+    /// False takes the mean of the latent while training too.
+    pub is_sampled: bool,
+}
+
+impl Default for VariationalSpec {
+    fn default() -> Self {
+        VariationalSpec { kl_weight: 0.1, kl_warm_up_epochs: 10, is_sampled: true }
+    }
+}
 
 /// Widths of the encoder's layers, first to last; a single number is one layer. The decoder mirrors them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,12 +72,24 @@ impl Units {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AutoencoderSpec {
+    /// What encoder and decoder are made of.
+    pub kind: NetworkKind,
     /// The recurrent step of encoder and decoder.
     pub cell: CellKind,
     /// Width of the encoder's layers; the decoder mirrors them.
     pub units: Units,
     /// Width Z of the latent between encoder and decoder; 0 hands the encoder's last state on as it is.
     pub latent: usize,
+    /// Makes the latent Gaussian.
+    pub variational: Option<VariationalSpec>,
+    /// Activation of the dense kind's inner layers.
+    pub activation: Activation,
+    /// Attention heads; they must divide every width in `units`.
+    pub heads: usize,
+    /// What a recurrent decoder reads at each step.
+    pub decoder_input: DecoderInput,
+    /// How training inputs are disturbed; the target stays clean.
+    pub noise: Noise,
     /// Encoder and decoder read their rows from both ends.
     pub bidirectional: bool,
     /// How the two directions become one.
@@ -61,9 +117,15 @@ pub struct AutoencoderSpec {
 impl Default for AutoencoderSpec {
     fn default() -> Self {
         AutoencoderSpec {
+            kind: NetworkKind::Recurrent,
             cell: CellKind::Gru,
             units: Units::One(32),
             latent: 8,
+            variational: None,
+            activation: Activation::Tanh,
+            heads: 4,
+            decoder_input: DecoderInput::Latent,
+            noise: Noise::None,
             bidirectional: false,
             merge: Merge::Concat,
             reverse_target: true,
@@ -98,6 +160,36 @@ impl AutoencoderSpec {
         let fits = |width: &usize| (1..=WIDTH_MAX).contains(width);
         expect(!widths.is_empty() && widths.iter().all(fits), "units", format!("{widths:?}"), "1 to 4096 per layer");
         expect(self.latent <= WIDTH_MAX, "latent", self.latent.to_string(), "0 to 4096");
+        let is_recurrent = self.kind == NetworkKind::Recurrent;
+        expect(is_recurrent || self.latent > 0, "latent", self.latent.to_string(), "1 or more for this kind");
+        expect(self.variational.is_none() || self.latent > 0, "latent", self.latent.to_string(), "1 or more");
+        let divides = self.heads > 0 && widths.iter().all(|width| width % self.heads == 0);
+        let heads = format!("{} for units {widths:?}", self.heads);
+        expect(self.kind != NetworkKind::Attention || divides, "heads", heads, "a divisor of every width");
+        if let Some(variational) = self.variational {
+            let weight = variational.kl_weight;
+            expect(weight.is_finite() && weight >= 0.0, "variational.kl_weight", weight.to_string(), "0 or more");
+        }
+        let feedback = self.decoder_input == DecoderInput::Feedback;
+        let one_way = is_recurrent && !self.bidirectional && widths.len() == 1;
+        expect(
+            !feedback || one_way,
+            "decoder_input",
+            "feedback".into(),
+            "one recurrent layer that is not bidirectional",
+        );
+        let amount = match self.noise {
+            Noise::None => 0.0,
+            Noise::Gaussian(spread) => {
+                if spread.is_finite() && spread >= 0.0 {
+                    0.0
+                } else {
+                    f64::NAN
+                }
+            }
+            Noise::Masking(rate) | Noise::ChannelDrop(rate) => rate,
+        };
+        expect((0.0..1.0).contains(&amount), "noise", format!("{:?}", self.noise), "a rate from 0 to below 1");
         expect((0.0..1.0).contains(&self.dropout), "dropout", self.dropout.to_string(), "0 to below 1");
         expect(self.epochs > 0, "epochs", self.epochs.to_string(), "1 or more");
         expect(self.batch_size > 0, "batch_size", self.batch_size.to_string(), "1 or more");

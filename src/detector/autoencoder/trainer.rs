@@ -113,7 +113,7 @@ pub fn fit(
         return Err(FitAutoencoderError::InputNotFinite { row });
     }
     let mut generator = Generator::new(seed);
-    let network = Network::new(spec, windows.n_channels(), &mut generator);
+    let network = Network::new(spec, windows.n_time(), windows.n_channels(), &mut generator);
     let held_out = ((windows.len() as f64 * spec.validation_split) as usize).max(1);
     let mut trainer = Trainer {
         network,
@@ -124,9 +124,18 @@ pub fn fit(
         y: Batch::default(),
         d_y: Batch::default(),
         target: Vec::new(),
+        divergence_weight: 0.0,
     };
     let report = trainer.run(windows, windows.len() - held_out, spec, progress)?;
     Ok(Autoencoder::from_parts(trainer.network, spec.clone(), windows.n_time(), windows.n_channels(), report))
+}
+
+/// The scheduled weight of the divergence against the loss, which is a mean over the window's `len` numbers.
+fn divergence_weight(spec: &AutoencoderSpec, epoch: usize, len: usize) -> f64 {
+    spec.variational.map_or(0.0, |variational| {
+        let risen = (epoch as f64 / variational.kl_warm_up_epochs.max(1) as f64).min(1.0);
+        variational.kl_weight * risen / len as f64
+    })
 }
 
 struct Trainer {
@@ -138,6 +147,7 @@ struct Trainer {
     y: Batch<f32>,
     d_y: Batch<f32>,
     target: Vec<f32>,
+    divergence_weight: f64,
 }
 
 impl Trainer {
@@ -160,6 +170,7 @@ impl Trainer {
                     ControlFlow::Break(()) => Err(FitAutoencoderError::Cancelled { epoch }),
                 }
             };
+            self.divergence_weight = divergence_weight(spec, epoch, windows.n_time() * windows.n_channels());
             self.generator.shuffle(&mut order);
             let mut sum = 0.0;
             let mut seen = 0;
@@ -206,7 +217,12 @@ impl Trainer {
     /// One step over the windows `indexes`; the error names what was not finite.
     fn step(&mut self, windows: &TrainingWindows<'_>, indexes: &[usize]) -> Result<f64, &'static str> {
         windows.gather(indexes, self.network.is_reversed, &mut self.x, &mut self.target);
-        let mut pass = Pass { steps: windows.n_time(), keeps: true, generator: Some(&mut self.generator) };
+        let mut pass = Pass {
+            steps: windows.n_time(),
+            keeps: true,
+            generator: Some(&mut self.generator),
+            divergence_weight: self.divergence_weight,
+        };
         self.network.forward(&self.x, &mut pass, &mut self.work, &mut self.y);
         let loss = mean_squared_error(&self.y, &self.target, &mut self.d_y) + self.network.added_loss(&self.work);
         if !loss.is_finite() {

@@ -3,15 +3,29 @@
 //! A layer owns its parameters and nothing that changes while it infers; everything a pass needs to remember lives in
 //! a [`Work`], so one network can serve many threads and a warm [`Work`] allocates nothing.
 
+mod attention;
 mod dense;
 mod dropout;
+mod feedback;
+mod layer_norm;
+mod noise;
 pub mod recurrent;
+mod reshape;
 mod stack;
+mod transformer;
+mod variational;
 mod work;
 
+pub use attention::Attention;
 pub use dense::Dense;
 pub use dropout::Dropout;
+pub use feedback::Feedback;
+pub use layer_norm::LayerNorm;
+pub use noise::Noise;
+pub use reshape::Reshape;
 pub use stack::Stack;
+pub use transformer::{Positions, TransformerBlock, position_code};
+pub use variational::{Variational, divergence};
 pub use work::Work;
 
 use std::fmt::Debug;
@@ -30,17 +44,19 @@ pub struct Pass<'a> {
     pub keeps: bool,
     /// Chance, when training; layers that only disturb training (dropout, noise) are the identity without it.
     pub generator: Option<&'a mut Generator>,
+    /// Weight of a variational layer's divergence in the loss.
+    pub divergence_weight: f64,
 }
 
 impl Pass<'_> {
     /// A pass that only computes.
     pub fn infer(steps: usize) -> Pass<'static> {
-        Pass { steps, keeps: false, generator: None }
+        Pass { steps, keeps: false, generator: None, divergence_weight: 0.0 }
     }
 
     /// A pass that a backward pass may follow, without chance.
     pub fn keep(steps: usize) -> Pass<'static> {
-        Pass { steps, keeps: true, generator: None }
+        Pass { steps, keeps: true, generator: None, divergence_weight: 0.0 }
     }
 }
 

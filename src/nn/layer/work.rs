@@ -11,6 +11,8 @@ pub struct Work<R> {
     batches: Vec<Batch<R>>,
     /// The layer's own addition to the loss in the last keeping pass.
     pub added_loss: f64,
+    /// The weight that addition had.
+    pub weight: f64,
 }
 
 impl<R: Real> Work<R> {
@@ -32,15 +34,10 @@ impl<R: Real> Work<R> {
     /// Scratch of the first `n` children and `m` batches to pass between them.
     pub fn children(&mut self, n: usize, m: usize) -> (&mut [Work<R>], &mut [Batch<R>]) {
         if self.children.len() < n {
-            self.children.resize_with(n, || Work {
-                buffers: Vec::new(),
-                children: Vec::new(),
-                batches: Vec::new(),
-                added_loss: 0.0,
-            });
+            self.children.resize_with(n, Work::default);
         }
         if self.batches.len() < m {
-            self.batches.resize_with(m, || Batch::zeros(Default::default()));
+            self.batches.resize_with(m, Batch::default);
         }
         (&mut self.children[..n], &mut self.batches[..m])
     }
