@@ -1,4 +1,4 @@
-//! Metrics and logs: every metric with its help text, the recorder behind `/metrics`, and the `[log]` section.
+//! Metrics and logs: every metric with its help text, the recorder behind `/metrics`, and logging as `[log]` says.
 //!
 //! Modules count with `metrics::counter!` and friends under the names listed here; the names are a promise to
 //! dashboards and alert rules, and only ever gain labels.
@@ -7,8 +7,8 @@ use std::sync::{Mutex, OnceLock};
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use serde::{Deserialize, Serialize};
-use tracing_subscriber::EnvFilter;
+
+use crate::config::{LogConfig, LogFilterError, LogFormat};
 
 /// What a metric measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,13 +75,8 @@ pub enum TelemetryError {
     #[error("metrics are already recorded elsewhere in this process: {0}")]
     Recorder(String),
     /// The filter of `[log]` cannot be read.
-    #[error("log.filter: found {found:?}, expected levels such as \"info\" or \"info,kilter::ingest=debug\": {cause}")]
-    Filter {
-        /// The text.
-        found: String,
-        /// Why not.
-        cause: String,
-    },
+    #[error(transparent)]
+    Filter(#[from] LogFilterError),
     /// Logging is already set up in this process.
     #[error("logging is already set up: {0}")]
     Subscriber(String),
@@ -129,48 +124,6 @@ fn describe_all() {
     metrics::gauge!("kilter_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
 
-/// Form of the log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    /// One readable line per event.
-    #[default]
-    Text,
-    /// One JSON object per event.
-    Json,
-}
-
-/// The `[log]` section.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LogConfig {
-    /// Levels, such as `info` or `info,kilter::ingest=debug`. The environment variable `KILTER_LOG` wins over it.
-    pub filter: String,
-    /// `text` or `json`.
-    pub format: LogFormat,
-}
-
-impl Default for LogConfig {
-    fn default() -> Self {
-        Self { filter: "info".to_owned(), format: LogFormat::Text }
-    }
-}
-
-impl LogConfig {
-    fn env_filter(&self) -> Result<EnvFilter, TelemetryError> {
-        let found = std::env::var("KILTER_LOG").unwrap_or_else(|_| self.filter.clone());
-        EnvFilter::try_new(&found).map_err(|error| TelemetryError::Filter { found, cause: error.to_string() })
-    }
-
-    /// Checks the section without starting anything.
-    ///
-    /// # Errors
-    /// When the filter cannot be read.
-    pub fn check(&self) -> Result<(), TelemetryError> {
-        self.env_filter().map(|_| ())
-    }
-}
-
 /// Starts logging to standard error.
 ///
 /// # Errors
@@ -212,6 +165,6 @@ mod tests {
     #[test]
     fn a_filter_that_cannot_be_read_is_named() {
         let config = LogConfig { filter: "loud".to_owned(), ..LogConfig::default() };
-        assert!(config.check().is_err() || std::env::var("KILTER_LOG").is_ok());
+        assert!(config.env_filter().is_err() || std::env::var("KILTER_LOG").is_ok());
     }
 }

@@ -95,7 +95,7 @@ const HOUSE: &[(&str, u8, &[&str])] = &[
             "metrics_exporter_prometheus",
         ],
     ),
-    ("config", 6, &["toml", "strsim", "serde", "thiserror"]),
+    ("config", 6, &["toml", "strsim", "serde", "thiserror", "tracing_subscriber"]),
     (
         "service",
         7,

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod cli;
+mod config;
 mod judge;
 mod lifecycle;
 mod metrics;
