@@ -85,7 +85,7 @@ impl Default for SeriesKeys {
 }
 
 /// Tables of an entry: one per member with settings, one per decision rule.
-const TABLES: [&str; 7] = ["pca", "random_features", "kmeans", "var", "betting", "quantile", "fixed"];
+const TABLES: [&str; 8] = ["autoencoder", "pca", "random_features", "kmeans", "var", "betting", "quantile", "fixed"];
 
 /// Every key that `[defaults]` and `[[series]]` know, tables included.
 pub(super) fn all_keys() -> Vec<String> {
@@ -167,6 +167,7 @@ fn read_entry(path: &str, own: &Table, defaults: &Table, faults: &mut Vec<Fault>
     let mut sub = SubTables { path, merged: &merged, faults };
     let detector = DetectorSpec {
         members: keys.members.clone(),
+        autoencoder: sub.read("autoencoder"),
         pca: sub.read("pca"),
         random_features: sub.read("random_features"),
         kmeans: sub.read("kmeans"),
@@ -234,6 +235,9 @@ fn compose(
     match rows(keys.settle_delay).and_then(|rows| in_range(rows, 0..=SETTLE_DELAY_ROWS_MAX)) {
         Ok(rows) => detector.settle_delay_rows = rows,
         Err(allowed) => fault("settle_delay", allowed),
+    }
+    if let Err(error) = detector.autoencoder.check() {
+        error.faults.into_iter().for_each(|text| fault("autoencoder", text));
     }
     if keys.members.is_empty() {
         fault("members", "at least one member".to_owned());

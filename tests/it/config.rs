@@ -45,6 +45,7 @@ fn the_shown_file_shows_every_key() {
     check("log", known_keys::<LogConfig>());
     check("defaults", known_keys::<SeriesKeys>());
     check("defaults", known_keys::<GridSpec>());
+    check("defaults.autoencoder", known_keys::<kilter::detector::autoencoder::AutoencoderSpec>());
     check("defaults.pca", known_keys::<kilter::detector::PcaSpec>());
     check("defaults.random_features", known_keys::<kilter::detector::RandomFeaturesSpec>());
     check("defaults.kmeans", known_keys::<kilter::detector::KmeansSpec>());
