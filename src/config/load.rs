@@ -8,9 +8,10 @@ use toml::Table;
 
 use super::fault::{ConfigError, Fault};
 use super::log::LogConfig;
-use super::section::{read_section, table_at};
+use super::section::{read_section, read_table, table_at};
 use super::series::{SeriesEntry, read_entries};
 use crate::http::HttpConfig;
+use crate::notify::NotifyConfig;
 use crate::store::{Retention, StoreConfig};
 
 /// The section `[limits]`.
@@ -36,6 +37,8 @@ pub struct Config {
     pub retention: Retention,
     /// `[http]`: where it is served.
     pub http: HttpConfig,
+    /// `[notify]`: who is told about alerts.
+    pub notify: NotifyConfig,
     /// `[limits]`: how much is taken in.
     pub limits: LimitsConfig,
     /// `[log]`: what is told meanwhile.
@@ -45,7 +48,7 @@ pub struct Config {
 }
 
 /// The sections, in the order of the file.
-const SECTIONS: [&str; 7] = ["store", "retention", "http", "limits", "log", "defaults", "series"];
+const SECTIONS: [&str; 8] = ["store", "retention", "http", "notify", "limits", "log", "defaults", "series"];
 
 impl Default for Config {
     fn default() -> Self {
@@ -88,6 +91,7 @@ impl Config {
             store: read_section("store", &table_at(file, "store", found), found),
             retention: read_section("retention", &table_at(file, "retention", found), found),
             http: read_section("http", &table_at(file, "http", found), found),
+            notify: read_notify(&table_at(file, "notify", found), found),
             limits: read_section("limits", &table_at(file, "limits", found), found),
             log: read_section("log", &table_at(file, "log", found), found),
             series: read_entries(file, found),
@@ -97,5 +101,23 @@ impl Config {
             faults.push(Fault { path: "log.filter".to_owned(), found: format!("{:?}", error.found), allowed });
         }
         (config, faults)
+    }
+}
+
+/// Reads `[notify]` table by table, so that a fault is told with its whole path.
+fn read_notify(table: &Table, faults: &mut Vec<Fault>) -> NotifyConfig {
+    let mut own = table.clone();
+    let (mqtt, home_assistant) = (own.remove("mqtt"), own.remove("home_assistant"));
+    let rest: NotifyConfig = read_section("notify", &own, faults);
+    let mut names: Vec<&str> = rest.webhooks.iter().map(|webhook| webhook.name.as_str()).collect();
+    names.sort_unstable();
+    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        let allowed = "a name of its own for every webhook".to_owned();
+        faults.push(Fault { path: "notify.webhooks".to_owned(), found: format!("{:?} twice", twice[0]), allowed });
+    }
+    NotifyConfig {
+        mqtt: read_table("notify.mqtt", mqtt.as_ref(), faults),
+        home_assistant: read_table("notify.home_assistant", home_assistant.as_ref(), faults),
+        ..rest
     }
 }

@@ -53,3 +53,20 @@ pub(super) fn table_at(file: &Table, key: &str, faults: &mut Vec<Fault>) -> Tabl
         }
     }
 }
+
+/// Reads a section that stands inside another one; a fault when something else than a table stands there.
+pub(super) fn read_table<T: DeserializeOwned + Default>(
+    path: &str,
+    value: Option<&Value>,
+    faults: &mut Vec<Fault>,
+) -> T {
+    match value {
+        None => T::default(),
+        Some(Value::Table(table)) => read_section(path, table, faults),
+        Some(other) => {
+            let allowed = format!("a table of {}", known_keys::<T>().join(", "));
+            faults.push(Fault { path: path.to_owned(), found: other.to_string(), allowed });
+            T::default()
+        }
+    }
+}

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use super::fault::{Fault, join};
 use super::rows::{RowSpan, RowSpanError, WarmUpRows};
-use super::section::{known_keys, read_section};
+use super::section::{known_keys, read_section, read_table};
 use crate::decode::{PayloadSpec, TopicTemplate};
 use crate::detector::{DetectorSpec, Member};
 use crate::pipeline::SeriesSpec;
@@ -164,22 +164,21 @@ fn read_entry(path: &str, own: &Table, defaults: &Table, faults: &mut Vec<Fault>
     }
     let keys: SeriesKeys = read_section(path, &part::<SeriesKeys>(&merged), faults);
     let grid: GridSpec = read_section(path, &part::<GridSpec>(&merged), faults);
-    let mut sub = SubTables { path, merged: &merged, faults };
     let detector = DetectorSpec {
         members: keys.members.clone(),
-        autoencoder: sub.read("autoencoder"),
-        pca: sub.read("pca"),
-        random_features: sub.read("random_features"),
-        kmeans: sub.read("kmeans"),
-        var: sub.read("var"),
+        autoencoder: read_table(&join(path, "autoencoder"), merged.get("autoencoder"), faults),
+        pca: read_table(&join(path, "pca"), merged.get("pca"), faults),
+        random_features: read_table(&join(path, "random_features"), merged.get("random_features"), faults),
+        kmeans: read_table(&join(path, "kmeans"), merged.get("kmeans"), faults),
+        var: read_table(&join(path, "var"), merged.get("var"), faults),
         seed: keys.seed,
         ..DetectorSpec::default()
     };
     let decision = DecisionSpec {
         rule: keys.rule,
-        betting: sub.read("betting"),
-        quantile: sub.read("quantile"),
-        fixed: sub.read("fixed"),
+        betting: read_table(&join(path, "betting"), merged.get("betting"), faults),
+        quantile: read_table(&join(path, "quantile"), merged.get("quantile"), faults),
+        fixed: read_table(&join(path, "fixed"), merged.get("fixed"), faults),
         ..DecisionSpec::default()
     };
     compose(path, &merged, (keys, grid, detector, decision), faults)
@@ -189,26 +188,6 @@ fn read_entry(path: &str, own: &Table, defaults: &Table, faults: &mut Vec<Fault>
 fn part<T: serde::de::DeserializeOwned>(table: &Table) -> Table {
     let known = known_keys::<T>();
     table.iter().filter(|(key, _)| known.contains(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
-}
-
-struct SubTables<'a> {
-    path: &'a str,
-    merged: &'a Table,
-    faults: &'a mut Vec<Fault>,
-}
-
-impl SubTables<'_> {
-    fn read<T: serde::de::DeserializeOwned + Default>(&mut self, key: &str) -> T {
-        match self.merged.get(key) {
-            None => T::default(),
-            Some(Value::Table(table)) => read_section(&join(self.path, key), table, self.faults),
-            Some(other) => {
-                let allowed = format!("a table of {}", known_keys::<T>().join(", "));
-                self.faults.push(Fault { path: join(self.path, key), found: other.to_string(), allowed });
-                T::default()
-            }
-        }
-    }
 }
 
 /// Checks what only the keys together can tell.

@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::slow_baseline::{LevelShift, SlowBaseline, step_per_row};
 use super::Calibration;
+use super::slow_baseline::{LevelShift, SlowBaseline, step_per_row};
 use crate::stats::{GeneralisedPareto, quantile_sorted, sorted};
 
 /// Peaks kept: older ones make room.
@@ -132,8 +132,8 @@ impl Spot {
     fn refit(&mut self) {
         let state = &mut self.state;
         let mean = state.peaks.iter().sum::<f64>() / state.peaks.len().max(1) as f64;
-        let tail = GeneralisedPareto::fit(&state.peaks)
-            .unwrap_or(GeneralisedPareto { scale: mean.max(1e-3), shape: 0.0 });
+        let tail =
+            GeneralisedPareto::fit(&state.peaks).unwrap_or(GeneralisedPareto { scale: mean.max(1e-3), shape: 0.0 });
         let peak_rate = state.n_peaks.max(1) as f64 / state.n_rows.max(1) as f64;
         let share = (self.openings_per_row / peak_rate).clamp(1e-12, 1.0);
         state.threshold = self.peak_level + tail.quantile_above(share);

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use kilter::config::{Config, ConfigError, Fault, LimitsConfig, LogConfig, SeriesKeys, known_keys};
 use kilter::http::HttpConfig;
+use kilter::notify::{HomeAssistantConfig, MqttPublishConfig};
 use kilter::store::{Retention, StoreConfig};
 use kilter::windowing::GridSpec;
 
@@ -41,6 +42,8 @@ fn the_shown_file_shows_every_key() {
     check("store", known_keys::<StoreConfig>());
     check("retention", known_keys::<Retention>());
     check("http", known_keys::<HttpConfig>());
+    check("notify.mqtt", known_keys::<MqttPublishConfig>());
+    check("notify.home_assistant", known_keys::<HomeAssistantConfig>());
     check("limits", known_keys::<LimitsConfig>());
     check("log", known_keys::<LogConfig>());
     check("defaults", known_keys::<SeriesKeys>());
@@ -62,6 +65,8 @@ fn every_fault_is_told_at_once_with_path_found_and_allowed() {
         [http]
         lisen = "0.0.0.0:80"
         listen = "everywhere"
+        [notify.mqtt]
+        bse = "k"
         [log]
         format = "xml"
         filter = "kilter=shout"
@@ -89,6 +94,7 @@ fn every_fault_is_told_at_once_with_path_found_and_allowed() {
     check("stor", "unknown", "`store`");
     check("http.lisen", "unknown", "`listen`");
     check("http.listen", "everywhere", "socket address");
+    check("notify.mqtt.bse", "unknown", "`base`");
     check("log.format", "xml", "json");
     check("log.filter", "shout", "info");
     check("defaults.stride", "5 parsecs", "ms, s, m, h, d or w");
@@ -98,7 +104,7 @@ fn every_fault_is_told_at_once_with_path_found_and_allowed() {
     check("series[0].alarm_budget", "never", "1 per week");
     check("series[0].warm_up_rows", "3", "ladder");
     check("series[1].topic", "x{series}", "one name in braces");
-    assert_eq!(faults.len(), 12, "{faults:#?}");
+    assert_eq!(faults.len(), 13, "{faults:#?}");
 }
 
 #[test]
