@@ -100,7 +100,7 @@ fn cut(mut alerts: Vec<Alert>, limit: usize) -> Cut {
     }
 }
 
-fn unknown(id: &str) -> ApiError {
+pub(super) fn unknown(id: &str) -> ApiError {
     ApiError::Unknown { what: "alert", found: id.chars().take(64).collect() }
 }
 

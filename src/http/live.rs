@@ -3,7 +3,8 @@
 //! It is a convenience, not a record: a watcher that falls behind loses the oldest batches, is told how many, and
 //! reads the store again. The record of transitions is the store's, and `alerts/stream` reads it there.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::broadcast;
 
@@ -14,6 +15,15 @@ use crate::verdict::{Alert, SeriesState, Transition};
 /// Batches kept for a slow watcher. One commit is one batch, at most about fifty a second, so a watcher may
 /// hang for some seconds before it loses anything.
 const BATCHES_MAX: usize = 256;
+
+/// How far the gathering of rows for a first model is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WarmUp {
+    /// Usable rows so far.
+    pub n_rows: u64,
+    /// Usable rows at which the first model is fitted.
+    pub n_wanted: u64,
+}
 
 /// One thing that happened and is committed.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +53,13 @@ pub enum LiveEvent {
         /// Why, in one sentence.
         reason: String,
     },
+    /// A series that is not judged yet has gathered more rows.
+    WarmUp {
+        /// Whose.
+        series: SeriesId,
+        /// How far it is.
+        progress: WarmUp,
+    },
     /// An alert opened or resolved.
     Transition(Transition),
     /// A person acknowledged or labelled an alert.
@@ -53,7 +70,10 @@ impl LiveEvent {
     /// The series it is about.
     pub fn series(&self) -> &SeriesId {
         match self {
-            Self::Score { series, .. } | Self::Settled { series, .. } | Self::State { series, .. } => series,
+            Self::Score { series, .. }
+            | Self::Settled { series, .. }
+            | Self::State { series, .. }
+            | Self::WarmUp { series, .. } => series,
             Self::Transition(transition) => &transition.alert.series,
             Self::AlertChanged(alert) => &alert.series,
         }
@@ -66,6 +86,10 @@ impl LiveEvent {
             Outcome::State { series, state, at, reason } => {
                 Some(Self::State { series: series.clone(), state: *state, at: *at, reason: reason.clone() })
             }
+            Outcome::WarmUp { series, n_rows, n_wanted } => {
+                let progress = WarmUp { n_rows: *n_rows, n_wanted: *n_wanted };
+                Some(Self::WarmUp { series: series.clone(), progress })
+            }
             Outcome::Transition(transition) => Some(Self::Transition(transition.clone())),
             _ => None,
         }
@@ -76,20 +100,44 @@ impl LiveEvent {
 #[derive(Debug, Clone)]
 pub struct Live {
     sender: broadcast::Sender<Arc<[LiveEvent]>>,
+    warm_ups: Arc<Mutex<HashMap<SeriesId, WarmUp>>>,
 }
 
 impl Live {
     /// A broadcast without watchers.
     pub fn new() -> Self {
-        Self { sender: broadcast::Sender::new(BATCHES_MAX) }
+        Self { sender: broadcast::Sender::new(BATCHES_MAX), warm_ups: Arc::default() }
     }
 
-    /// Tells every watcher what a commit contained. Costs nothing while nobody watches; never waits.
+    /// Tells every watcher what a commit contained. Costs next to nothing while nobody watches; never waits.
     pub fn on_committed(&self, outcomes: &[Outcome]) {
+        self.remember_warm_ups(outcomes);
         if self.sender.receiver_count() == 0 {
             return;
         }
         self.publish(outcomes.iter().filter_map(LiveEvent::from_outcome).collect());
+    }
+
+    /// How far a series' warm-up is; none when it has said nothing about it since the start.
+    pub fn warm_up(&self, series: &SeriesId) -> Option<WarmUp> {
+        self.warm_ups.lock().unwrap_or_else(PoisonError::into_inner).get(series).copied()
+    }
+
+    fn remember_warm_ups(&self, outcomes: &[Outcome]) {
+        let mut warm_ups = None;
+        for outcome in outcomes {
+            let mut lock = || self.warm_ups.lock().unwrap_or_else(PoisonError::into_inner);
+            match outcome {
+                Outcome::WarmUp { series, n_rows, n_wanted } => {
+                    let progress = WarmUp { n_rows: *n_rows, n_wanted: *n_wanted };
+                    warm_ups.get_or_insert_with(&mut lock).insert(series.clone(), progress);
+                }
+                Outcome::State { series, state, .. } if *state != SeriesState::WarmingUp => {
+                    warm_ups.get_or_insert_with(&mut lock).remove(series);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Tells every watcher. Never waits.

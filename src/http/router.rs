@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::error::{ApiError, BODY_BYTES_MAX};
 use super::state::AppState;
-use super::{alerts, assets, docs, health, models, scores, series, stream};
+use super::{alerts, assets, docs, health, models, preview, scores, series, stream};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -46,6 +46,7 @@ fn routes_and_document() -> (Router<AppState>, Document) {
         .routes(routes!(alerts::one))
         .routes(routes!(alerts::acknowledge))
         .routes(routes!(alerts::label))
+        .routes(routes!(preview::label_preview))
         .routes(routes!(stream::alerts))
         .routes(routes!(stream::live))
         .routes(routes!(models::list))

@@ -11,7 +11,7 @@ use super::paging::{Link, check_limit};
 use super::state::AppState;
 use super::view::{Page, SeriesView};
 use crate::series::SeriesId;
-use crate::store::SeriesQuery;
+use crate::store::{SeriesQuery, SeriesRow};
 use crate::verdict::SeriesState;
 
 const LIMIT: u32 = 1_000;
@@ -61,7 +61,11 @@ pub(super) async fn list(
             .with("limit", parameters.limit)
             .build()
     });
-    Ok(Json(Page { data: rows.into_iter().map(SeriesView::from).collect(), next }))
+    let view = |row: SeriesRow| {
+        let warm_up = state.live.warm_up(&row.series);
+        SeriesView::new(row, warm_up)
+    };
+    Ok(Json(Page { data: rows.into_iter().map(view).collect(), next }))
 }
 
 /// One series.
@@ -77,5 +81,6 @@ pub(super) async fn one(
     State(state): State<AppState>,
     Path(series): Path<String>,
 ) -> Result<Json<SeriesView>, ApiError> {
-    Ok(Json(state.reader.one_series(&parse_series(&series)?).await?.into()))
+    let series = parse_series(&series)?;
+    Ok(Json(SeriesView::new(state.reader.one_series(&series).await?, state.live.warm_up(&series))))
 }

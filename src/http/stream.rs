@@ -186,7 +186,7 @@ pub(super) struct LiveParameters {
     scores: bool,
 }
 
-/// What just happened, as server-sent events: `score`, `settled`, `state`, `transition`, `alert_changed`. A client that
+/// What just happened, as server-sent events: `score`, `settled`, `state`, `warm_up`, `transition`, `alert_changed`. A client that
 /// is too slow gets `lagged` with the number of commits it missed and should read the resources again; there is no
 /// resuming here, see `alerts/stream` for that.
 #[utoipa::path(get, path = "/api/v1/live", tag = "series", params(LiveParameters), responses(

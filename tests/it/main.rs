@@ -4,6 +4,7 @@ mod architecture;
 mod cli;
 mod config;
 mod judge;
+mod http;
 mod lifecycle;
 mod metrics;
 mod migrations;

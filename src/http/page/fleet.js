@@ -8,7 +8,7 @@ import * as live from "./live.js";
 import { countOpen } from "./open_count.js";
 import { stride } from "./rows.js";
 import { draw, spark } from "./spark.js";
-import { STATES, count, number, stateBadge, word } from "./words.js";
+import { STATES, count, number, stateBadge, why, word } from "./words.js";
 
 const ROWS_SHOWN = 100;
 const SPARK_ROWS = 120;
@@ -95,14 +95,14 @@ export async function fleetView(root) {
   }
 
   function fillRow({ cells }, one) {
-    const key = [one.state, one.reason, one.live_score, one.evidence, one.last_at].join("|");
+    const key = [one.state, why(one), one.live_score, one.evidence, one.last_at].join("|");
     if (cells.state.dataset.key === key) return;
     cells.state.dataset.key = key;
     cells.state.replaceChildren(stateBadge(one.state));
     cells.score.replaceChildren(h("span", { class: one.live_score >= 1 ? "score-high" : null, title: "1.0 is the notable level" }, number(one.live_score)));
     cells.evidence.replaceChildren(h("span", { class: one.evidence >= 1 ? "score-high" : null, title: "an alert opens at 1.0" }, number(one.evidence)));
     cells.last.replaceChildren(time(one.last_at));
-    cells.why.replaceChildren(one.reason);
+    cells.why.replaceChildren(why(one));
   }
 
   const sparkWhenSeen = new IntersectionObserver((entries) => {
@@ -138,6 +138,7 @@ export async function fleetView(root) {
       return;
     }
     if (name === "state") Object.assign(one, { state: event.state, reason: event.reason, state_since: event.at });
+    if (name === "warm_up") one.warm_up = { n_rows: event.n_rows, n_wanted: event.n_wanted, seconds_left: (event.n_wanted - event.n_rows) * stride(one) / 1000 };
     if (name === "score") {
       Object.assign(one, { live_score: event.live_score, evidence: event.evidence, last_at: event.at });
       const known = points.get(one.series);

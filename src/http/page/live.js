@@ -5,7 +5,7 @@ import { announce } from "./dom.js";
 import { clockText } from "./clock.js";
 
 const WAITS = [500, 1000, 2000, 4000, 8000];
-const EVENTS = ["score", "settled", "state", "transition", "alert_changed"];
+const EVENTS = ["score", "settled", "state", "warm_up", "transition", "alert_changed"];
 
 let stream = null;
 let retry = null;

@@ -14,9 +14,9 @@ export async function modelsView(root, id) {
 }
 
 function showAll(root, models) {
-  const rows = models.map((model) => h("tr", {}, h("td", {}, link(`#/models/${segment(model.id)}`, h("code", {}, model.id.slice(0, 8)))), h("td", {}, seriesLinks(model.active_on)), h("td", {}, time(model.created_at)), h("td", {}, model.members.map(word).join(", ")), h("td", { class: "num" }, String(model.channels.length)), h("td", { class: "num nowrap" }, bytes(model.n_bytes))));
+  const rows = models.map((model) => h("tr", {}, h("td", {}, link(`#/models/${segment(model.id)}`, h("code", {}, model.id.slice(0, 8)))), h("td", {}, seriesLinks(model.active_on)), h("td", {}, time(model.trained_to)), h("td", {}, model.members.map(word).join(", ")), h("td", { class: "num" }, String(model.channels.length)), h("td", { class: "num nowrap" }, bytes(model.n_bytes))));
   root.replaceChildren(h("h1", {}, "Models"), h("section", { class: "card", "aria-label": "Models" }, models.length
-    ? h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Models, newest first" }, h("table", {}, h("caption", { class: "visually-hidden" }, "Models, newest first"), h("thead", {}, h("tr", {}, ...["Model", "Judges", "Fitted", "Members", "Channels", "Size"].map((text, i) => h("th", { scope: "col", class: i > 3 ? "num" : null }, text)))), h("tbody", {}, rows)))
+    ? h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Models, newest first" }, h("table", {}, h("caption", { class: "visually-hidden" }, "Models, newest first"), h("thead", {}, h("tr", {}, ...["Model", "Judges", "Fitted up to", "Members", "Channels", "Size"].map((text, i) => h("th", { scope: "col", class: i > 3 ? "num" : null }, text)))), h("tbody", {}, rows)))
     : h("p", { class: "soft" }, "No model yet. The first is fitted when a series has enough rows (see its warm-up in the fleet view); the service does that by itself.")));
   return {};
 }
@@ -24,7 +24,7 @@ function showAll(root, models) {
 function showOne(root, model) {
   root.replaceChildren(h("h1", { "data-title": `Model ${model.id.slice(0, 8)}` }, "Model ", h("code", {}, model.id)),
     h("section", { class: "card", "aria-label": "At a glance" }, h("dl", { class: "facts" },
-      fact("judges", seriesLinks(model.active_on)), fact("fitted on", model.series ? link(`#/series/${segment(model.series)}`, model.series) : "several series"), fact("fitted", time(model.created_at)),
+      fact("judges", seriesLinks(model.active_on)), fact("fitted on", model.series ? link(`#/series/${segment(model.series)}`, model.series) : "several series"), fact("fitted on rows up to", time(model.trained_to)),
       fact("members", model.members.map(word).join(", ")), fact("size", bytes(model.n_bytes)))),
     h("section", { class: "card", "aria-labelledby": "model-channels" }, h("h2", { id: "model-channels" }, "Channels"), h("p", {}, model.channels.join(", "))),
     h("section", { class: "card", "aria-labelledby": "provenance" }, h("h2", { id: "provenance" }, "Where it comes from"), values(model.provenance)));

@@ -8,7 +8,7 @@ import { duration, fullText, ms, time, zone } from "./clock.js";
 import { announce, fact, h, link } from "./dom.js";
 import * as live from "./live.js";
 import { channelColumns, loadRows, memberColumns, scoreColumns, stride, strideText } from "./rows.js";
-import { count, number, stateBadge } from "./words.js";
+import { count, number, stateBadge, why } from "./words.js";
 
 const ROWS_AT_FIRST = 400;
 const RANGES = [["5 min", 300e3], ["1 h", 3600e3], ["6 h", 6 * 3600e3], ["1 d", 86_400e3], ["7 d", 7 * 86_400e3], ["30 d", 30 * 86_400e3], ["1 y", 365 * 86_400e3]];
@@ -46,7 +46,7 @@ export async function seriesView(root, name) {
 
   function renderHead() {
     badge.replaceChildren(stateBadge(one.state));
-    reason.textContent = one.reason;
+    reason.textContent = why(one);
     facts.replaceChildren(
       fact("since", time(one.state_since)), fact("live score", number(one.live_score)), fact("evidence", number(one.evidence)),
       fact("rows", count(one.n_rows)), fact("row spacing", strideText(one)), fact("channels", String(one.channels.length)), fact("last row", time(one.last_at)),
@@ -147,6 +147,11 @@ export async function seriesView(root, name) {
     series: name, scores: true, onCatchUp: refresh,
     onEvent: (event, data) => {
       if (event === "transition") announce(`Alert ${data.transition} on ${name}`);
+      if (event === "warm_up") {
+        one.warm_up = { n_rows: data.n_rows, n_wanted: data.n_wanted, seconds_left: (data.n_wanted - data.n_rows) * stride(one) / 1000 };
+        reason.textContent = why(one);
+        return;
+      }
       if (event === "settled" || (range && event === "score")) return;
       const wait = event === "score" ? (rows.step ? 5000 : 1000) : 0;
       dueAt = Math.min(dueAt ?? Infinity, performance.now() + wait);

@@ -1,5 +1,6 @@
 // How states, kinds, numbers and members read to a person.
 
+import { duration } from "./clock.js";
 import { h, svg } from "./dom.js";
 
 // Worst first: the order in which somebody should look.
@@ -66,4 +67,12 @@ export function howSure(p) {
   if (p === null || p === undefined || !(p > 0)) return "";
   const one = Math.round(1 / p);
   return one < 2 ? "as high as ordinary rows" : `at most 1 in ${count(one)} ordinary rows scores this high`;
+}
+
+// Why a series is in its state; a warm-up says how far it is and about how long it will take.
+export function why(one) {
+  const progress = one.state === "warming_up" ? one.warm_up : null;
+  if (!progress) return one.reason;
+  const left = progress.seconds_left > 0 ? `; about ${duration(1000 * progress.seconds_left)} to go` : "";
+  return `${count(progress.n_rows)} of ${count(progress.n_wanted)} rows gathered${left}`;
 }

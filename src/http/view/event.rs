@@ -47,6 +47,15 @@ pub enum EventView {
         /// Why, in one sentence.
         reason: String,
     },
+    /// A series that is not judged yet has gathered more rows.
+    WarmUp {
+        /// Whose.
+        series: String,
+        /// Usable rows so far.
+        n_rows: u64,
+        /// Usable rows at which the first model is fitted.
+        n_wanted: u64,
+    },
     /// An alert opened or resolved.
     Transition {
         /// Opened or resolved.
@@ -71,6 +80,7 @@ impl EventView {
             Self::Score { .. } => "score",
             Self::Settled { .. } => "settled",
             Self::State { .. } => "state",
+            Self::WarmUp { .. } => "warm_up",
             Self::Transition { .. } => "transition",
             Self::AlertChanged { .. } => "alert_changed",
         }
@@ -94,6 +104,9 @@ impl From<&LiveEvent> for EventView {
             }
             LiveEvent::State { state, at, reason, .. } => {
                 Self::State { series, state: *state, at: (*at).into(), reason: reason.clone() }
+            }
+            LiveEvent::WarmUp { progress, .. } => {
+                Self::WarmUp { series, n_rows: progress.n_rows, n_wanted: progress.n_wanted }
             }
             LiveEvent::Transition(transition) => Self::Transition {
                 transition: transition.kind,

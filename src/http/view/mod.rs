@@ -17,4 +17,4 @@ pub use moment::Moment;
 pub use page::Page;
 pub use readings::{ReadingRow, ReadingsView};
 pub use score::ScoreRowView;
-pub use series::SeriesView;
+pub use series::{SeriesView, WarmUpView};

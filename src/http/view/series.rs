@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Moment, word};
+use crate::http::live::WarmUp;
 use crate::store::SeriesRow;
 use crate::verdict::SeriesState;
 
@@ -35,10 +36,33 @@ pub struct SeriesView {
     pub evidence: Option<f64>,
     /// Alerts that are open.
     pub n_open_alerts: u32,
+    /// How far the warm-up is; null when it is over or nothing is known.
+    pub warm_up: Option<WarmUpView>,
 }
 
-impl From<SeriesRow> for SeriesView {
-    fn from(row: SeriesRow) -> Self {
+/// How far the gathering of rows for a first model is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WarmUpView {
+    /// Usable rows so far.
+    pub n_rows: u64,
+    /// Usable rows at which the first model is fitted.
+    pub n_wanted: u64,
+    /// About how long it will take, in seconds of event time, at the pace so far; null when there is no pace yet.
+    pub seconds_left: Option<f64>,
+}
+
+impl SeriesView {
+    /// A stored series with what is known about its warm-up.
+    pub fn new(row: SeriesRow, warm_up: Option<WarmUp>) -> Self {
+        let seconds_per_row = match (row.last_at, row.n_rows) {
+            (Some(last), n_rows @ 2..) => Some(last.ms_since(row.first_at) as f64 / 1e3 / (n_rows - 1) as f64),
+            _ => None,
+        };
+        let warm_up = warm_up.filter(|_| row.state == SeriesState::WarmingUp).map(|progress| WarmUpView {
+            n_rows: progress.n_rows,
+            n_wanted: progress.n_wanted,
+            seconds_left: seconds_per_row.map(|pace| pace * progress.n_wanted.saturating_sub(progress.n_rows) as f64),
+        });
         Self {
             series: row.series.into(),
             state: row.state,
@@ -52,6 +76,7 @@ impl From<SeriesRow> for SeriesView {
             live_score: row.live_score,
             evidence: row.evidence,
             n_open_alerts: row.n_open_alerts,
+            warm_up,
         }
     }
 }

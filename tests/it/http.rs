@@ -1,0 +1,554 @@
+//! The API from outside: the real server on a free port over a real store.
+
+use std::io::{BufRead, BufReader};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use kilter::http::{AppState, Live, Readiness, serve};
+use kilter::pipeline::{Outcome, ScoreRow, SettledRow, TakeOver};
+use kilter::series::{Cell, ChannelName, Frame, SeriesId, Timestamp};
+use kilter::service::telemetry::install_metrics;
+use kilter::store::{NewModel, Store, StoreConfig};
+use kilter::verdict::{
+    Alert, AlertChannel, AlertId, AlertKind, AlertState, SeriesState, Severity, Transition, TransitionKind,
+};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::sync::{oneshot, watch};
+
+/// 2026-11-24T12:00:00Z.
+const NOON_MS: i64 = 1_795_521_600_000;
+/// A name that has to be percent-encoded in a path.
+const PUMP: &str = "hall 1/pump-3";
+const PUMP_PATH: &str = "/api/v1/series/hall%201%2Fpump-3";
+
+fn at(row: i64) -> Timestamp {
+    Timestamp::from_ms(NOON_MS + 1000 * row)
+}
+
+fn name(text: &str) -> SeriesId {
+    SeriesId::parse(text).unwrap()
+}
+
+/// A server over a store of its own, stopped when dropped.
+struct Served {
+    runtime: Option<tokio::runtime::Runtime>,
+    stop: Option<oneshot::Sender<()>>,
+    stopped: mpsc::Receiver<()>,
+    base: String,
+    store: Store,
+    live: Live,
+    readiness: watch::Sender<Readiness>,
+    agent: ureq::Agent,
+    _dir: tempfile::TempDir,
+}
+
+impl Served {
+    /// Starts on a free port.
+    fn start() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let store = runtime.block_on(Store::open(&StoreConfig::in_dir(dir.path()))).unwrap();
+        let (readiness, ready) = watch::channel(Readiness::default());
+        let state = AppState::new(store.reader().clone(), Some(store.clone()), ready, install_metrics().unwrap());
+        let live = state.live.clone();
+        let (stop, stopping) = oneshot::channel::<()>();
+        let (ended, stopped) = mpsc::channel();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        runtime.spawn(async move {
+            serve(listener, state, async { drop(stopping.await) }).await.unwrap();
+            ended.send(()).ok();
+        });
+        let config = ureq::Agent::config_builder().http_status_as_error(false);
+        let agent = config.timeout_global(Some(Duration::from_secs(20))).build().new_agent();
+        Self { runtime: Some(runtime), stop: Some(stop), stopped, base, store, live, readiness, agent, _dir: dir }
+    }
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.as_ref().expect("the runtime lives until the end").block_on(future)
+    }
+
+    /// Commits, then tells whoever watches.
+    fn commit(&self, outcomes: &[Outcome]) {
+        self.block_on(self.store.commit(outcomes)).unwrap();
+        self.live.on_committed(outcomes);
+    }
+
+    /// Asks the server to stop and waits until it has.
+    fn stop(&mut self) -> bool {
+        self.stop.take().is_some_and(|stop| stop.send(()).is_ok())
+            && self.stopped.recv_timeout(Duration::from_secs(10)).is_ok()
+    }
+
+    fn get(&self, path: &str) -> (u16, Value) {
+        answer(self.agent.get(format!("{}{path}", self.base)).call().unwrap())
+    }
+
+    fn ok(&self, path: &str) -> Value {
+        let (status, body) = self.get(path);
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
+
+    fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        answer(self.agent.post(format!("{}{path}", self.base)).send_json(body).unwrap())
+    }
+
+    /// Checks that a path is refused as `application/problem+json` with a status and a word in the detail.
+    fn refused(&self, path: &str, status: u16, word: &str) {
+        let response = self.agent.get(format!("{}{path}", self.base)).call().unwrap();
+        check_problem(path, response, status, word);
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.stop();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn answer(mut response: ureq::http::Response<ureq::Body>) -> (u16, Value) {
+    let text = response.body_mut().read_to_string().unwrap();
+    (response.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+fn check_problem(what: &str, response: ureq::http::Response<ureq::Body>, status: u16, word: &str) {
+    assert_eq!(response.headers()["content-type"], "application/problem+json", "{what}");
+    let (found, body) = answer(response);
+    assert_eq!(found, status, "{what}: {body}");
+    assert_eq!(body["status"], status, "{what}: {body}");
+    assert!(body["type"].as_str().unwrap().starts_with("/docs#"), "{what}: {body}");
+    assert!(body["detail"].as_str().unwrap().contains(word), "{what}: {word:?} is not in {body}");
+}
+
+/// A series is seen with two channels.
+fn seen(series: &str) -> Vec<Outcome> {
+    let channel = |channel_index: usize, text: &str| Outcome::ChannelSeen {
+        series: name(series),
+        channel_index,
+        channel: ChannelName::parse(text).unwrap(),
+    };
+    vec![
+        Outcome::SeriesSeen { series: name(series), at: at(0) },
+        channel(0, "load"),
+        channel(1, "temperature"),
+        state(series, SeriesState::Normal, 0, "judged"),
+    ]
+}
+
+fn state(series: &str, state: SeriesState, row: i64, reason: &str) -> Outcome {
+    Outcome::State { series: name(series), state, at: at(row), reason: reason.to_owned() }
+}
+
+/// Row `row` of a series: load is the row number, temperature is missing on every tenth; the live score is 0.2, and 5
+/// on every hundredth.
+fn row(series: &str, row: i64) -> [Outcome; 2] {
+    let is_missing = row % 10 == 0;
+    let frame = Frame {
+        at: at(row),
+        values: vec![row as f64, if is_missing { 0.0 } else { 20.0 }],
+        cells: vec![Cell::Measured, if is_missing { Cell::Missing } else { Cell::Held }],
+    };
+    let score = ScoreRow {
+        at: at(row),
+        live_score: if row % 100 == 50 { 5.0 } else { 0.2 },
+        evidence: 0.1,
+        p_value: 0.5,
+        autoencoder_error: Some(1.0),
+        pca_error: None,
+        baseline_error: 0.5,
+        is_anomalous: false,
+        contributions: vec![0.75, 0.25],
+        member_contributions: vec![1.0],
+        expected: vec![row as f64 + 0.5, 21.0],
+    };
+    [Outcome::Frame { series: name(series), frame }, Outcome::Score { series: name(series), score }]
+}
+
+fn transition(series: &str, opened_row: i64, sequence: u32) -> Transition {
+    let series = name(series);
+    let is_open = sequence == 1;
+    let alert = Alert {
+        id: AlertId::new(&series, AlertKind::Anomaly, at(opened_row)),
+        kind: AlertKind::Anomaly,
+        series,
+        state: if is_open { AlertState::Open } else { AlertState::Resolved },
+        severity: Severity::Warning,
+        opened_at: at(opened_row),
+        resolved_at: (!is_open).then(|| at(opened_row + 20)),
+        peak_score: 5.0,
+        p_value: 0.001,
+        evidence: 1.5,
+        alarm_budget: "1 per week".to_owned(),
+        channels: vec![
+            AlertChannel {
+                channel: ChannelName::parse("temperature").unwrap(),
+                contribution: 0.9,
+                observed: Some(35.0),
+                expected: Some(21.0),
+            },
+            AlertChannel {
+                channel: ChannelName::parse("load").unwrap(),
+                contribution: 0.1,
+                observed: None,
+                expected: Some(3.0),
+            },
+        ],
+        model_id: None,
+        acknowledged_at: None,
+        label: None,
+    };
+    let kind = if is_open { TransitionKind::Opened } else { TransitionKind::Resolved };
+    Transition { kind, at: at(opened_row + 20 * i64::from(sequence - 1)), sequence, alert }
+}
+
+fn opened(series: &str, row: i64) -> Outcome {
+    Outcome::Transition(transition(series, row, 1))
+}
+
+fn resolved(series: &str, row: i64) -> Outcome {
+    Outcome::Transition(transition(series, row, 2))
+}
+
+/// A model with made-up bytes that judges a series from its first row.
+fn model(served: &Served, series: &str) -> String {
+    let bundle = format!("model of {series}").into_bytes();
+    let id: String = Sha256::digest(&bundle)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let new = NewModel {
+        id: id.clone(),
+        series: Some(name(series)),
+        trained_to: at(0),
+        bundle,
+        channels: vec![ChannelName::parse("load").unwrap(), ChannelName::parse("temperature").unwrap()],
+        members: vec!["pca".to_owned()],
+        provenance: json!({"seed": 7, "n_rows": 50}),
+    };
+    served.commit(&seen(series));
+    served.block_on(served.store.save_bundle(&new)).unwrap();
+    let taken = TakeOver { series: name(series), model_id: id.clone(), from: at(0), from_row: 0 };
+    served.commit(&[Outcome::TakeOver(taken)]);
+    id
+}
+
+/// A server with one series of 300 judged rows.
+fn with_pump() -> Served {
+    let served = Served::start();
+    model(&served, PUMP);
+    served.commit(&(0..300).flat_map(|r| row(PUMP, r)).collect::<Vec<_>>());
+    let settled = SettledRow { at: at(7), settled_score: 0.7 };
+    served.commit(&[Outcome::Settled { series: name(PUMP), settled }]);
+    served
+}
+
+#[test]
+fn a_series_is_read_by_its_percent_encoded_name() {
+    let served = with_pump();
+    served.commit(&seen("pump-1"));
+    let page = served.ok("/api/v1/series");
+    let names: Vec<_> = page["data"].as_array().unwrap().iter().map(|s| s["series"].as_str().unwrap()).collect();
+    assert_eq!((names, &page["next"]), (vec![PUMP, "pump-1"], &Value::Null));
+    let one = served.ok(PUMP_PATH);
+    assert_eq!(one["channels"], json!(["load", "temperature"]));
+    assert_eq!(one["state"], "normal");
+    assert_eq!((&one["first_at"], &one["last_at"]), (&json!("2026-11-24T12:00:00Z"), &json!("2026-11-24T12:04:59Z")));
+    let first = served.ok("/api/v1/series?limit=1");
+    assert_eq!(first["data"][0]["series"], PUMP);
+    let second = served.ok(first["next"].as_str().unwrap());
+    assert_eq!(second["data"][0]["series"], "pump-1");
+}
+
+#[test]
+fn scores_page_by_time_without_a_row_twice_or_left_out() {
+    let served = with_pump();
+    let mut next = Some(format!("{PUMP_PATH}/scores?limit=70"));
+    let mut times = Vec::new();
+    while let Some(path) = next {
+        let page = served.ok(&path);
+        times.extend(page["data"].as_array().unwrap().iter().map(|r| r["at"].as_str().unwrap().to_owned()));
+        next = page["next"].as_str().map(str::to_owned);
+    }
+    let expected: Vec<_> = (0..300).map(|r| at(r).to_string()).collect();
+    assert_eq!(times, expected);
+    let rows = served
+        .ok(&format!("{PUMP_PATH}/scores?start=2026-11-24T13:00:07%2B01:00&end=2026-11-24T12:00:09Z&detail=true"));
+    assert_eq!(rows["data"].as_array().unwrap().len(), 2, "the range is half-open");
+    assert_eq!(rows["data"][0]["settled_score"], 0.7);
+    assert_eq!(rows["data"][0]["expected"], json!({"load": 7.5, "temperature": 21.0}));
+    assert_eq!(rows["data"][0]["contributions"], json!({"load": 0.75, "temperature": 0.25}));
+    assert_eq!(rows["data"][0]["pca_error"], Value::Null);
+}
+
+#[test]
+fn steps_keep_the_spike_and_the_least_and_greatest_reading() {
+    let served = with_pump();
+    let scores = served.ok(&format!("{PUMP_PATH}/scores?step=1m"));
+    let greatest: Vec<_> =
+        scores["data"].as_array().unwrap().iter().map(|b| b["live_score"].as_f64().unwrap()).collect();
+    // Rows 50, 150 and 250 are spikes, in minutes 0, 2 and 4.
+    assert_eq!(greatest, [5.0, 0.2, 5.0, 0.2, 5.0]);
+    assert_eq!(scores["data"][1]["n_rows"], 60);
+    let readings = served.ok(&format!("{PUMP_PATH}/readings?step=1m&start=2026-11-24T12:01:00Z"));
+    assert_eq!(readings["channels"], json!(["load", "temperature"]));
+    assert_eq!((&readings["data"][0]["min"][0], &readings["data"][0]["max"][0]), (&json!(60.0), &json!(119.0)));
+    let rows = served.ok(&format!("{PUMP_PATH}/readings?start=2026-11-24T12:00:10Z&limit=1"));
+    assert_eq!(rows["data"][0]["values"], json!([10.0, null]));
+    assert_eq!(rows["data"][0]["measured"], json!([true, false]));
+    assert_eq!(served.ok(rows["next"].as_str().unwrap())["data"][0]["at"], "2026-11-24T12:00:11Z");
+}
+
+#[test]
+fn alerts_are_listed_acknowledged_and_labelled() {
+    let served = with_pump();
+    served.commit(&[opened(PUMP, 10), resolved(PUMP, 10), opened(PUMP, 50)]);
+    let open = served.ok("/api/v1/alerts?state=open");
+    assert_eq!(open["data"].as_array().unwrap().len(), 1);
+    let alert = &open["data"][0];
+    let id = alert["id"].as_str().unwrap();
+    assert_eq!(alert["opened_at"], "2026-11-24T12:00:50Z");
+    assert_eq!(
+        alert["channels"][0],
+        json!({"channel": "temperature", "contribution": 0.9, "observed": 35.0, "expected": 21.0})
+    );
+    assert_eq!(
+        served.ok("/api/v1/alerts?series=hall%201%2Fpump-3&end=2026-11-24T12:00:50Z")["data"][0]["state"],
+        "resolved"
+    );
+    assert_eq!(&served.ok(&format!("/api/v1/alerts/{id}")), alert);
+
+    let (status, done) = served.post(&format!("/api/v1/alerts/{id}/acknowledge"), &json!({}));
+    assert_eq!(status, 200, "{done}");
+    assert!(done["acknowledged_at"].is_string() && done["state"] == "open");
+    let preview = served.ok(&format!("/api/v1/alerts/{id}/label/preview?label=false"));
+    assert_eq!(preview["would_vanish"].as_array().unwrap().len(), 1, "{preview}");
+    let label = |body: Value| served.post(&format!("/api/v1/alerts/{id}/label"), &body);
+    assert_eq!(label(json!({"label": false, "note": "cleaning"})).1["label"], false);
+    assert_eq!(label(json!({"label": null})).1["label"], Value::Null);
+    assert_eq!(label(json!({})).0, 422, "a body without a label says nothing");
+    assert_eq!(label(json!({"label": "no"})).0, 422);
+    assert_eq!(served.post("/api/v1/alerts/ffff/acknowledge", &json!({})).0, 404);
+}
+
+#[test]
+fn alerts_of_one_moment_are_not_torn_apart_by_a_page() {
+    let served = Served::start();
+    for i in 0..5 {
+        served.commit(&seen(&format!("pump-{i}")));
+        served.commit(&[opened(&format!("pump-{i}"), if i < 3 { 60 } else { 61 })]);
+    }
+    let mut next = Some("/api/v1/alerts?limit=2".to_owned());
+    let mut found = Vec::new();
+    while let Some(path) = next {
+        let page = served.ok(&path);
+        found.push(page["data"].as_array().unwrap().len());
+        next = page["next"].as_str().map(str::to_owned);
+    }
+    assert_eq!(found, [2, 3]);
+}
+
+#[test]
+fn models_name_what_they_judge() {
+    let served = Served::start();
+    let id = model(&served, PUMP);
+    let listed = served.ok("/api/v1/models?series=hall%201%2Fpump-3");
+    assert_eq!(listed["data"][0]["id"], json!(id));
+    assert_eq!(listed["data"][0]["active_on"], json!([PUMP]));
+    assert_eq!(served.ok(&format!("/api/v1/models/{id}"))["provenance"]["seed"], 7);
+    assert_eq!(served.ok(&format!("{PUMP_PATH}/models"))["data"][0]["from_row"], 0);
+    served.refused("/api/v1/models/none", 404, "model");
+}
+
+#[test]
+fn bad_questions_get_a_problem_that_says_what_is_allowed() {
+    let served = with_pump();
+    served.refused("/api/v1/series/none", 404, "\"none\"");
+    served.refused("/api/v1/series/a%2Bb", 404, "a+b");
+    served.refused("/api/v1/series/%FF", 400, "UTF-8");
+    served.refused("/api/v1/alerts/none", 404, "alert");
+    served.refused("/api/v1/alerts?series=none", 404, "\"none\"");
+    served.refused("/api/v1/alerts?state=angry", 400, "open");
+    served.refused("/api/v1/nothing", 404, "/docs");
+    served.refused("/assets/../Cargo.toml", 404, "docs");
+    served.refused(&format!("{PUMP_PATH}/scores?start=yesterday"), 400, "RFC 3339");
+    served.refused(&format!("{PUMP_PATH}/scores?strat=2026-11-24"), 400, "strat");
+    served.refused(&format!("{PUMP_PATH}/scores?start=2026-11-25&end=2026-11-24"), 400, "not before start");
+    served.refused(&format!("{PUMP_PATH}/scores?limit=0"), 400, "1 to 100000");
+    served.refused(&format!("{PUMP_PATH}/scores?step=fast"), 400, "fast");
+    served.refused("/api/v1/alerts/stream?last_event_id=x", 400, "last_event_id");
+    served.refused("/api/v1/live?series=none", 404, "\"none\"");
+    let url = |path: &str| format!("{}{path}", served.base);
+    let response = served.agent.delete(url("/api/v1/series")).call().unwrap();
+    assert!(response.headers().contains_key("allow"));
+    check_problem("delete", response, 405, "DELETE");
+    let label = url("/api/v1/alerts/none/label");
+    let big = vec![b' '; 10 << 20];
+    let response = served.agent.post(&label).content_type("application/json").send(&big[..]);
+    if let Ok(response) = response {
+        // The server may also hang up before all of it is sent.
+        check_problem("10 MiB", response, 413, "65536");
+    }
+    let response = served.agent.post(&label).content_type("text/plain").send("{}").unwrap();
+    check_problem("text", response, 415, "application/json");
+    let response = served.agent.post(&label).content_type("application/json").send("{").unwrap();
+    check_problem("half a body", response, 422, "JSON");
+    let foreign = served.agent.post(&label).header("sec-fetch-site", "cross-site");
+    check_problem("foreign", foreign.send_json(json!({"label": true})).unwrap(), 403, "another site");
+    let response = served.agent.get(url("/api/v1/alerts/stream")).header("last-event-id", "soon").call().unwrap();
+    check_problem("last-event-id", response, 400, "Last-Event-ID");
+}
+
+#[test]
+fn readiness_follows_the_watch_and_metrics_carry_help() {
+    let served = Served::start();
+    assert_eq!(served.get("/readyz").0, 503, "nothing is known yet");
+    served.readiness.send_modify(|readiness| readiness.set("store", true, "open"));
+    assert_eq!(served.get("/readyz").0, 200);
+    served.readiness.send_modify(|readiness| readiness.set("broker", false, "connecting"));
+    let (status, body) = served.get("/readyz");
+    assert_eq!((status, &body["checks"][1]["detail"]), (503, &json!("connecting")));
+    assert_eq!(served.ok("/api/v1/health")["is_ready"], false);
+    assert_eq!(served.get("/healthz"), (200, json!("ok\n")));
+    let (_, metrics) = served.get("/metrics");
+    assert!(metrics.as_str().unwrap().contains("# HELP kilter_windows_scored_total "));
+}
+
+#[test]
+fn the_page_and_the_docs_come_out_of_the_binary() {
+    let served = Served::start();
+    let (status, page) = served.get("/");
+    assert_eq!(status, 200);
+    let page = page.as_str().unwrap();
+    for piece in page.split(['"', '\'']).filter(|piece| piece.starts_with("/assets/")) {
+        let response = served.agent.get(format!("{}{piece}", served.base)).call().unwrap();
+        assert_eq!(response.status(), 200, "{piece}");
+        let tag = response.headers()["etag"].clone();
+        let again = served.agent.get(format!("{}{piece}", served.base)).header("if-none-match", tag).call().unwrap();
+        assert_eq!(again.status(), 304, "{piece}");
+    }
+    assert!(served.get("/docs").1.as_str().unwrap().contains("/api/v1/alerts/{id}/acknowledge"));
+    assert_eq!(served.ok("/openapi.json")["openapi"].as_str().map(|v| v.starts_with("3.1")), Some(true));
+}
+
+/// Reads an event stream on a thread of its own: `(id, event, data)` of each event.
+struct Events(mpsc::Receiver<(Option<i64>, String, Value)>);
+
+impl Events {
+    fn open(served: &Served, path: &str, last_event_id: Option<i64>) -> Self {
+        let mut request = served.agent.get(format!("{}{path}", served.base));
+        if let Some(id) = last_event_id {
+            request = request.header("last-event-id", id.to_string());
+        }
+        let response = request.call().unwrap();
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || {
+            let (mut id, mut event, mut data) = (None, String::new(), Value::Null);
+            for line in BufReader::new(response.into_body().into_reader()).lines().map_while(Result::ok) {
+                match line.split_once(": ") {
+                    Some(("id", text)) => id = text.parse().ok(),
+                    Some(("event", text)) => event = text.to_owned(),
+                    Some(("data", text)) => data = serde_json::from_str(text).unwrap(),
+                    _ if line.is_empty() && !event.is_empty() => {
+                        if sender.send((id, std::mem::take(&mut event), data.take())).is_err() {
+                            return;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        });
+        Self(receiver)
+    }
+
+    fn next(&self) -> (Option<i64>, String, Value) {
+        self.0.recv_timeout(Duration::from_secs(10)).expect("an event within ten seconds")
+    }
+
+    /// True when the server has ended the stream.
+    fn has_ended(&self) -> bool {
+        matches!(self.0.recv_timeout(Duration::from_secs(10)), Err(mpsc::RecvTimeoutError::Disconnected))
+    }
+}
+
+#[test]
+fn a_cut_alert_stream_resumes_without_a_gap_and_without_a_repeat() {
+    let served = Served::start();
+    served.commit(&seen(PUMP));
+    let stream = Events::open(&served, "/api/v1/alerts/stream", None);
+    served.commit(&[opened(PUMP, 0), resolved(PUMP, 0)]);
+    let (first, event, data) = stream.next();
+    assert_eq!((event.as_str(), &data["transition"], &data["sequence"]), ("transition", &json!("opened"), &json!(1)));
+    assert_eq!(data["alert"]["series"], PUMP);
+    // The connection is cut after the first of them; more happens meanwhile.
+    drop(stream);
+    served.commit(&(1..=400).flat_map(|i| [opened(PUMP, 100 * i), resolved(PUMP, 100 * i)]).collect::<Vec<_>>());
+    let stream = Events::open(&served, "/api/v1/alerts/stream", first);
+    let mut resumed = vec![stream.next()];
+    served.commit(&[opened(PUMP, 50_000)]);
+    resumed.extend((1..802).map(|_| stream.next()));
+    let ids: Vec<_> = resumed.iter().map(|(id, ..)| id.unwrap()).collect();
+    assert!(ids.windows(2).all(|pair| pair[0] < pair[1]) && ids[0] > first.unwrap(), "ids rise");
+    assert_eq!(resumed[0].2["transition"], "resolved");
+    assert_eq!(resumed[801].2["alert"]["opened_at"], at(50_000).to_string());
+    // A client from before the database was replaced is told that nothing can be resumed.
+    let stream = Events::open(&served, "/api/v1/alerts/stream?last_event_id=999999", None);
+    assert_eq!(stream.next().1, "lagged");
+    served.commit(&[opened(PUMP, 60_000)]);
+    assert_eq!(stream.next().2["alert"]["opened_at"], at(60_000).to_string());
+}
+
+#[test]
+fn the_live_stream_sends_what_was_asked_for() {
+    let served = Served::start();
+    served.commit(&seen(PUMP));
+    served.commit(&seen("other"));
+    let quiet = Events::open(&served, "/api/v1/live", None);
+    let scores = Events::open(&served, "/api/v1/live?series=hall%201%2Fpump-3&scores=true", None);
+    served.commit(&row("other", 1));
+    served.commit(&row(PUMP, 2));
+    let warm_up = Outcome::WarmUp { series: name(PUMP), n_rows: 30, n_wanted: 400 };
+    served.commit(&[state(PUMP, SeriesState::WarmingUp, 3, "too few rows"), warm_up]);
+    let (_, event, data) = scores.next();
+    assert_eq!((event.as_str(), &data["at"]), ("score", &json!("2026-11-24T12:00:02Z")));
+    assert_eq!((quiet.next().1.as_str(), scores.next().1.as_str()), ("state", "state"));
+    assert_eq!(served.ok(PUMP_PATH)["warm_up"]["n_wanted"], 400);
+    served.commit(&[state(PUMP, SeriesState::Normal, 4, "judged")]);
+    assert_eq!(served.ok(PUMP_PATH)["warm_up"], Value::Null);
+    served.commit(&[opened(PUMP, 5)]);
+    let id = transition(PUMP, 5, 1).alert.id;
+    served.post(&format!("/api/v1/alerts/{id}/acknowledge"), &json!({}));
+    let names: Vec<_> = (0..4).map(|_| quiet.next().1).collect();
+    assert_eq!(names, ["warm_up", "state", "transition", "alert_changed"]);
+}
+
+#[test]
+fn a_slow_reader_is_told_that_it_lagged_and_holds_nobody_up() {
+    let served = Served::start();
+    served.commit(&seen(PUMP));
+    let slow = ureq::get(format!("{}/api/v1/live?scores=true", served.base)).call().unwrap();
+    // Nothing is read until far more has been sent than socket buffers and the broadcast hold together.
+    let events: Vec<_> = (0..500).flat_map(|r| row(PUMP, r)).collect();
+    for _ in 0..400 {
+        served.live.on_committed(&events);
+        std::thread::yield_now();
+    }
+    let lines = BufReader::new(slow.into_body().into_reader()).lines();
+    let mut lines = lines.map_while(Result::ok).skip_while(|line| line != "event: lagged");
+    assert!(lines.next().is_some(), "the reader is told");
+    let data = lines.next().unwrap();
+    let data: Value = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
+    assert!(data["missed"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn stopping_the_server_ends_its_streams() {
+    let mut served = Served::start();
+    let stream = Events::open(&served, "/api/v1/alerts/stream", None);
+    let started = std::time::Instant::now();
+    assert!(served.stop(), "the server ends although a stream is open");
+    assert!(stream.has_ended());
+    assert!(started.elapsed() < Duration::from_secs(3), "without waiting for the drain limit");
+}
