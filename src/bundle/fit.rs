@@ -4,6 +4,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use super::{ModelBundle, Provenance};
+use crate::detector::autoencoder::{self, TrainingProgress, TrainingWindows};
 use crate::detector::{
     Baseline, Detector, DetectorSpec, FittedMember, HeldOut, Kmeans, Member, MemberError, Normaliser, Pca,
     RandomFeatures, Scaler, TrainingRows, Var, hold_out,
@@ -51,8 +52,8 @@ pub enum FitProgress {
         epochs: usize,
         /// Mean loss of the training windows.
         loss: f64,
-        /// Mean loss of the validation windows.
-        validation_loss: f64,
+        /// Mean loss of the validation windows, at the end of an epoch.
+        validation_loss: Option<f64>,
     },
 }
 
@@ -123,13 +124,17 @@ pub fn fit(
     let n_time = if members == [Member::Baseline] { 1 } else { spec.n_time(n_used) };
     let scaler = Scaler::fit(&input.values, &input.mask, n_channels, |row| is_used[row]);
     let training = training_rows(input, &scaler, n_time);
-    let mut fit_all = |training: &TrainingRows| fit_members(training, &members, spec);
-    let mut folds = |done, of| match progress(FitProgress::Fold { done, of }) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(MemberError::Cancelled),
-    };
-    let held_out = hold_out(&training, spec.n_folds, &mut fit_all, &mut folds)?;
-    let fitted = fit_all(&training)?;
+    let closed_form: Vec<Member> = members.iter().copied().filter(|member| !member.is_trained()).collect();
+    let mut fit_all = |training: &TrainingRows| fit_members(training, &closed_form, spec);
+    let mut folds = |done, of| go_on(progress(FitProgress::Fold { done, of }));
+    let mut held_out = hold_out(&training, spec.n_folds, &mut fit_all, &mut folds)?;
+    let mut fitted = fit_all(&training)?;
+    if let Some(position) = members.iter().position(|member| *member == Member::Autoencoder)
+        && let Some(member) = fit_autoencoder(&training, spec, progress)?
+    {
+        held_out.insert_trained(position, member.as_ref(), &training, spec.autoencoder.validation_split);
+        fitted.insert(position, member);
+    }
     let normaliser = normaliser(&held_out, &training);
     let smoothing = SmoothingSpec {
         live_alpha: spec.live_alpha,
@@ -178,10 +183,7 @@ fn members_for(spec: &DetectorSpec, n_used: usize) -> Vec<Member> {
     let mut members: Vec<Member> = Vec::new();
     for member in &spec.members {
         let is_ready = !member.is_trained() || n_used >= spec.autoencoder_from_rows;
-        if is_ready
-            && !members.contains(member)
-            && matches!(member, Member::Pca | Member::RandomFeatures | Member::Kmeans | Member::Var | Member::Baseline)
-        {
+        if is_ready && !members.contains(member) && *member != Member::KernelPca {
             members.push(*member);
         }
     }
@@ -227,6 +229,34 @@ fn fit_members(
             })
         })
         .collect()
+}
+
+fn go_on(answer: ControlFlow<()>) -> Result<(), MemberError> {
+    match answer {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(MemberError::Cancelled),
+    }
+}
+
+/// Trains the autoencoder; none when its training fails, because the others judge as well without it.
+fn fit_autoencoder(
+    training: &TrainingRows,
+    spec: &DetectorSpec,
+    progress: &mut dyn FnMut(FitProgress) -> ControlFlow<()>,
+) -> Result<Option<Arc<dyn FittedMember>>, MemberError> {
+    let starts = training.window_starts().collect();
+    let windows = TrainingWindows::sliding(&training.rows, training.n_channels, training.n_time, starts);
+    let mut tell = |report: TrainingProgress| {
+        let TrainingProgress { epoch, epochs, loss, validation_loss } = report;
+        progress(FitProgress::Epoch { epoch, epochs, loss, validation_loss })
+    };
+    match autoencoder::fit(&windows, &spec.autoencoder, spec.seed, &mut tell).map_err(MemberError::from) {
+        Ok(member) => Ok(Some(Arc::new(member))),
+        Err(error @ (MemberError::Cancelled | MemberError::Facts { .. })) => Err(error),
+        // Alone it has no stand-in.
+        Err(error) if spec.members.iter().all(|member| member.is_trained()) => Err(error),
+        Err(_) => Ok(None),
+    }
 }
 
 fn normaliser(held_out: &HeldOut, training: &TrainingRows) -> Normaliser {

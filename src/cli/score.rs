@@ -89,7 +89,8 @@ fn in_words(step: FitProgress) -> String {
     match step {
         FitProgress::Fold { done, of } => format!("held-out fold {done} of {of}"),
         FitProgress::Epoch { epoch, epochs, loss, validation_loss } => {
-            format!("training, epoch {epoch} of at most {epochs}, loss {loss:.4}, validation {validation_loss:.4}")
+            let validation = validation_loss.map_or(String::new(), |loss| format!(", validation {loss:.4}"));
+            format!("training, epoch {epoch} of at most {epochs}, loss {loss:.4}{validation}")
         }
     }
 }

@@ -11,6 +11,8 @@ use super::{FittedMember, MemberError, MemberScratch, Normaliser, TrainingRows};
 
 /// Fewest windows from which a fold's members are fitted.
 const WINDOWS_MIN: usize = 12;
+/// Residuals of learned windows are raised at most so much: beyond that the validation windows are another regime.
+const RAISE_MAX: f64 = 10.0;
 
 /// Held-out squared residuals of several members over the training rows.
 #[derive(Debug, Clone)]
@@ -38,10 +40,42 @@ impl HeldOut {
         sums.iter().zip(&counts).map(|(sum, n)| sum / (*n).max(1) as f64).collect()
     }
 
-    /// Adds a member whose residuals over [`HeldOut::rows`] were found in another way.
-    pub fn push_member(&mut self, residuals: Vec<f32>) {
-        assert_eq!(residuals.len(), self.mask.len(), "one residual per judged cell");
-        self.residuals.push(residuals);
+    /// Puts a trained member at a position among the others, though it was fitted once, on all windows but the last
+    /// `validation_share`, which chose when to stop.
+    ///
+    /// Its residuals there stand as they are; those on windows it learned from are raised per channel to the level of
+    /// the validation windows. Training it once per fold would cost five times as much for a member that the others
+    /// outvote four to one.
+    pub fn insert_trained(
+        &mut self,
+        position: usize,
+        member: &dyn FittedMember,
+        training: &TrainingRows,
+        validation_share: f64,
+    ) {
+        let (n_channels, last) = (self.n_channels, training.n_time - 1);
+        let mut scratch = MemberScratch::default();
+        let mut residuals = Vec::with_capacity(self.mask.len());
+        for row in &self.rows {
+            push_residuals(member, training.window(row - last), n_channels, &mut scratch, &mut residuals);
+        }
+        let starts: Vec<usize> = training.window_starts().collect();
+        let n_learned = starts.len() - ((starts.len() as f64 * validation_share) as usize).clamp(1, starts.len());
+        let first_unseen = starts.get(n_learned).copied().unwrap_or(0) + last;
+        for c in 0..n_channels {
+            let mean = |is_wanted: &dyn Fn(usize) -> bool| {
+                let cells = || (0..self.rows.len()).filter(|i| is_wanted(self.rows[*i]) && self.mask[i * n_channels + c]);
+                cells().map(|i| f64::from(residuals[i * n_channels + c])).sum::<f64>() / cells().count().max(1) as f64
+            };
+            let (learned, unseen) = (mean(&|row| row < first_unseen), mean(&|row| row >= first_unseen + last));
+            let raise = if learned > 0.0 { (unseen / learned).clamp(1.0, RAISE_MAX) } else { 1.0 };
+            for (index, row) in self.rows.iter().enumerate() {
+                if *row < first_unseen {
+                    residuals[index * n_channels + c] *= raise as f32;
+                }
+            }
+        }
+        self.residuals.insert(position, residuals);
     }
 
     /// The fused residual u of every judged row.

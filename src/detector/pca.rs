@@ -21,6 +21,8 @@ const EIGENVALUE_SHARE_MIN: f64 = 1e-9;
 const LINFA_COMPONENTS_PER_DIMENSION: usize = 5;
 /// Beyond this many cells of the window matrix its iteration costs more than the exact way.
 const LINFA_CELLS_MAX: usize = 200_000;
+/// It meets NaN, and panics, on windows that few components explain entirely: at least this share must be left over.
+const LINFA_LEFT_OVER_MIN: f64 = 1e-4;
 /// How far its components may be from orthonormal.
 const LINFA_TOLERANCE: f64 = 1e-6;
 /// How much more of the training windows they may leave over than the eigenvalues promise, as a share.
@@ -239,6 +241,10 @@ fn linfa_projection(rows: &[f64], d: usize, training: &TrainingRows, exact: &Pro
         out.iter_mut().zip(&rows[start * d..(start + n_time) * d]).for_each(|(out, x)| *out = *x);
     }
     windows -= &exact.mean;
+    let squares = |a: &Array2<f64>| a.iter().map(|x| x * x).sum::<f64>() / n as f64;
+    if exact.left_over < LINFA_LEFT_OVER_MIN * squares(&windows) {
+        return None;
+    }
     let dataset = DatasetBase::from(windows.clone());
     // It asserts inside; its panics are its own and must not end a fit.
     let fitted = std::panic::catch_unwind(|| LinfaPca::params(k).fit(&dataset)).ok()?.ok()?;
@@ -249,7 +255,6 @@ fn linfa_projection(rows: &[f64], d: usize, training: &TrainingRows, exact: &Pro
     let identity = components.dot(&components.t());
     let off = identity.indexed_iter().map(|((i, j), x)| (x - f64::from(u8::from(i == j))).abs()).fold(0.0, f64::max);
     let codes = windows.dot(&components.t());
-    let squares = |a: &Array2<f64>| a.iter().map(|x| x * x).sum::<f64>() / n as f64;
     let left_over = squares(&windows) - squares(&codes);
     let is_trusted = off < LINFA_TOLERANCE && left_over <= (1.0 + LINFA_EXCESS_MAX) * exact.left_over;
     is_trusted.then(|| components.t().dot(&components.slice(s![.., size - d..])))
