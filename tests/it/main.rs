@@ -9,6 +9,7 @@ mod lifecycle;
 mod metrics;
 mod migrations;
 mod notify;
+mod numerics;
 mod outcomes;
 mod plant;
 mod recording;
