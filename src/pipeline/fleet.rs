@@ -94,6 +94,13 @@ impl Pipeline {
         outcomes
     }
 
+    /// Messages could not arrive before `now` (the broker was away): silence counts from here.
+    pub fn listening_since(&mut self, now: Timestamp) {
+        for life in self.lives.values_mut() {
+            life.listening_since(now);
+        }
+    }
+
     /// A model that was asked for has been fitted.
     pub fn on_trained(&mut self, trained: Trained) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
@@ -135,6 +142,15 @@ impl Pipeline {
     /// Channels of a series in frame order, and what it is judged by.
     pub fn describe(&self, series: &SeriesId) -> Option<(&[ChannelName], &Arc<SeriesSpec>)> {
         self.lives.get(series).map(|life| (life.channels(), life.spec()))
+    }
+
+    /// Rows that windows and held values reach back at most: what a restart needs of each series.
+    pub fn rows_reached_back(&self) -> usize {
+        self.specs
+            .iter()
+            .map(|spec| spec.detector.window_rows.max(spec.grid.hold_limit as usize + 1))
+            .max()
+            .unwrap_or_default()
     }
 
     /// Number of series.

@@ -9,7 +9,7 @@ use super::checkpoint::Checkpoint;
 use super::training::channel_indexes;
 use super::{FitWanted, Outcome, SeriesSpec, TakeOver, Trained};
 use crate::bundle::ModelBundle;
-use crate::series::{ChannelName, Frame, Reading, SeriesId, Timestamp};
+use crate::series::{ChannelName, Frame, Quality, Reading, SeriesId, Timestamp};
 use crate::verdict::{AlertKind, AlertMachine, SeriesState};
 use crate::windowing::{Assembler, Counts, IndexedReading, OpenRow, Pushed};
 
@@ -103,6 +103,10 @@ impl SeriesLife {
         let mut heard = Heard::default();
         let mut indexed = Vec::with_capacity(readings.len());
         for reading in readings {
+            // A member that never was a number is no channel.
+            if reading.quality == Quality::Missing && !self.channels.contains(&reading.channel) {
+                continue;
+            }
             match self.channel_index(&reading.channel, out) {
                 Some(channel_index) => indexed.push(IndexedReading {
                     channel_index,
@@ -127,6 +131,11 @@ impl SeriesLife {
         if silent_ms >= self.spec.silence_after_ms && self.state != SeriesState::NoData {
             self.enter(SeriesState::NoData, now, format!("nothing heard for {} s", silent_ms / 1000), out);
         }
+    }
+
+    pub(super) fn listening_since(&mut self, now: Timestamp) {
+        self.assembler.listening_since(now);
+        self.last_heard = self.last_heard.max(now);
     }
 
     pub(super) fn finish(&mut self, out: &mut Vec<Outcome>) {
