@@ -11,6 +11,7 @@ use super::log::LogConfig;
 use super::section::{read_section, read_table, table_at};
 use super::series::{SeriesEntry, read_entries};
 use crate::http::HttpConfig;
+use crate::ingest::mqtt::MqttConfig;
 use crate::notify::NotifyConfig;
 use crate::store::{Retention, StoreConfig};
 
@@ -31,6 +32,8 @@ impl Default for LimitsConfig {
 /// A configuration without faults.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
+    /// `[mqtt]`: where readings come from.
+    pub mqtt: MqttConfig,
     /// `[store]`: where everything is kept.
     pub store: StoreConfig,
     /// `[retention]`: for how long.
@@ -48,7 +51,7 @@ pub struct Config {
 }
 
 /// The sections, in the order of the file.
-const SECTIONS: [&str; 8] = ["store", "retention", "http", "notify", "limits", "log", "defaults", "series"];
+const SECTIONS: [&str; 9] = ["mqtt", "store", "retention", "http", "notify", "limits", "log", "defaults", "series"];
 
 impl Default for Config {
     fn default() -> Self {
@@ -88,6 +91,7 @@ impl Config {
         }
         let found = &mut faults;
         let config = Self {
+            mqtt: read_section("mqtt", &table_at(file, "mqtt", found), found),
             store: read_section("store", &table_at(file, "store", found), found),
             retention: read_section("retention", &table_at(file, "retention", found), found),
             http: read_section("http", &table_at(file, "http", found), found),
@@ -96,6 +100,10 @@ impl Config {
             log: read_section("log", &table_at(file, "log", found), found),
             series: read_entries(file, found),
         };
+        let from_templates = config.series.iter().map(|entry| entry.topic.filter().clone()).collect();
+        for fault in config.mqtt.check(from_templates).err().unwrap_or_default() {
+            faults.push(Fault { path: format!("mqtt.{}", fault.key), found: fault.found, allowed: fault.allowed });
+        }
         if let Err(error) = config.log.env_filter() {
             let allowed = format!("levels such as \"info\" or \"info,kilter::ingest=debug\"; {}", error.cause);
             faults.push(Fault { path: "log.filter".to_owned(), found: format!("{:?}", error.found), allowed });
