@@ -3,8 +3,8 @@
 mod architecture;
 mod cli;
 mod config;
-mod judge;
 mod http;
+mod judge;
 mod lifecycle;
 mod metrics;
 mod migrations;

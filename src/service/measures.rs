@@ -1,0 +1,115 @@
+//! Counting what passes the four tasks, under the names that `telemetry` lists.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use metrics::{Counter, Histogram, counter, gauge, histogram};
+
+use crate::ingest::Message;
+use crate::pipeline::{Outcome, Processed};
+use crate::series::{Reading, SeriesId};
+
+/// Results of readings beyond those that the grid itself tells.
+const OVER_CHANNEL_LIMIT: &str = "over_channel_limit";
+const OVER_SERIES_LIMIT: &str = "over_series_limit";
+
+/// Counters of one series, looked up once.
+struct SeriesCounters {
+    /// By result, in the order of `Counts::results`.
+    results: Vec<Counter>,
+    over_channel_limit: Counter,
+}
+
+/// Counts messages and readings; one owner, no locks on the way.
+pub(super) struct Intake {
+    by_series: HashMap<SeriesId, SeriesCounters>,
+    accepted_messages: Counter,
+    redelivered_messages: Counter,
+    ingest_lag: Histogram,
+}
+
+impl Intake {
+    pub(super) fn new() -> Self {
+        Self {
+            by_series: HashMap::new(),
+            accepted_messages: counter!("kilter_messages_total", "result" => "accepted"),
+            redelivered_messages: counter!("kilter_messages_total", "result" => "redelivered"),
+            ingest_lag: histogram!("kilter_ingest_lag_seconds"),
+        }
+    }
+
+    /// A message that was decoded, and what became of its readings.
+    pub(super) fn on_processed(&mut self, message: &Message, readings: &[Reading], processed: &Processed) {
+        self.accepted_messages.increment(1);
+        if message.is_redelivered {
+            self.redelivered_messages.increment(1);
+        }
+        let Some(first) = readings.first() else { return };
+        self.ingest_lag.record(message.received_at.ms_since(first.at) as f64 / 1e3);
+        if processed.over_series_limit > 0 {
+            // The series has no name of its own here: there are too many of them.
+            counter!("kilter_readings_total", "series" => "", "result" => OVER_SERIES_LIMIT)
+                .increment(processed.over_series_limit);
+            return;
+        }
+        if !self.by_series.contains_key(&first.series) {
+            self.by_series.insert(first.series.clone(), SeriesCounters::new(&first.series, processed));
+        }
+        let Some(counters) = self.by_series.get(&first.series) else { return };
+        for (counter, (_, n)) in counters.results.iter().zip(processed.heard.counts.results()) {
+            if n > 0 {
+                counter.increment(n);
+            }
+        }
+        counters.over_channel_limit.increment(processed.heard.over_channel_limit);
+    }
+}
+
+impl SeriesCounters {
+    fn new(series: &SeriesId, processed: &Processed) -> Self {
+        let counter_of = |result: &'static str| counter!("kilter_readings_total", "series" => series.as_str().to_owned(), "result" => result);
+        Self {
+            results: processed.heard.counts.results().iter().map(|(result, _)| counter_of(result)).collect(),
+            over_channel_limit: counter_of(OVER_CHANNEL_LIMIT),
+        }
+    }
+}
+
+/// What a commit contained, and how long its oldest message waited for it.
+pub(super) fn on_committed(outcomes: &[Outcome], waited: Duration) {
+    let mut n_rows = 0;
+    let mut n_scores = 0;
+    for outcome in outcomes {
+        match outcome {
+            Outcome::Frame { .. } => n_rows += 1,
+            Outcome::Score { .. } => n_scores += 1,
+            Outcome::Transition(transition) => {
+                counter!("kilter_alerts_total", "transition" => transition.kind.as_str()).increment(1);
+            }
+            _ => {}
+        }
+    }
+    counter!("kilter_rows_closed_total").increment(n_rows);
+    counter!("kilter_windows_scored_total").increment(n_scores);
+    histogram!("kilter_score_seconds").record(waited.as_secs_f64());
+}
+
+/// A transaction took so long.
+pub(super) fn on_commit(took: Duration) {
+    histogram!("kilter_commit_seconds").record(took.as_secs_f64());
+}
+
+/// A transaction failed and is tried again.
+pub(super) fn on_commit_failed() {
+    counter!("kilter_commit_failures_total").increment(1);
+}
+
+/// A fit took so long.
+pub(super) fn on_training(seconds: f64) {
+    histogram!("kilter_training_seconds").record(seconds);
+}
+
+/// Items waiting between two tasks.
+pub(super) fn on_queue(queue: &'static str, depth: usize) {
+    gauge!("kilter_queue_depth", "queue" => queue).set(depth as f64);
+}

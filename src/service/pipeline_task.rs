@@ -1,0 +1,143 @@
+//! The second of the four tasks: messages in, batches out, on a thread of its own.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::time::MissedTickBehavior;
+
+use super::batch::{Answer, Batch, FitJob, Progress};
+use super::measures::{self, Intake};
+use super::refusals::Refusals;
+use crate::decode::MessageDecoder;
+use crate::ingest::mqtt::Connection;
+use crate::ingest::{AckToken, Message};
+use crate::pipeline::{Outcome, Pipeline};
+use crate::series::Timestamp;
+
+/// Messages of one batch at most: some milliseconds of work, so that no acknowledgement waits long.
+const BATCH_MESSAGES_MAX: usize = 2048;
+
+/// How often time passing is noticed when nothing else happens.
+const IDLE_PERIOD: Duration = Duration::from_millis(500);
+
+/// The pipeline with its queues.
+pub(super) struct PipelineTask {
+    pub(super) pipeline: Pipeline,
+    pub(super) decoder: MessageDecoder,
+    pub(super) intake: Intake,
+    pub(super) refusals: Refusals,
+    pub(super) messages: mpsc::Receiver<Message>,
+    pub(super) answers: mpsc::UnboundedReceiver<Answer>,
+    pub(super) batches: mpsc::Sender<Batch>,
+    pub(super) progress: broadcast::Sender<Progress>,
+    pub(super) connection: watch::Receiver<Connection>,
+    pub(super) was_connected: bool,
+    pub(super) now: fn() -> Timestamp,
+}
+
+/// Why the pipeline ended early.
+#[derive(Debug, thiserror::Error)]
+#[error("the writer is gone")]
+pub(super) struct WriterGone;
+
+impl PipelineTask {
+    /// Runs until the message queue is closed and empty; then leaves a checkpoint of every series.
+    ///
+    /// It sends to the writer only and waits for it when the writer is behind: messages then gather in the queue,
+    /// the next batch is larger, and in the end the broker is slowed down.
+    ///
+    /// `first` is what the restored pipeline wants done before any message.
+    pub(super) async fn run(mut self, first: Vec<Outcome>) -> Result<(), WriterGone> {
+        self.send(first, Vec::new(), Instant::now()).await?;
+        let mut taken = Vec::with_capacity(BATCH_MESSAGES_MAX);
+        let mut ticks = tokio::time::interval(IDLE_PERIOD);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                Some(answer) = self.answers.recv() => {
+                    let outcomes = self.on_answer(answer);
+                    self.send(outcomes, Vec::new(), Instant::now()).await?;
+                }
+                n_taken = self.messages.recv_many(&mut taken, BATCH_MESSAGES_MAX) => {
+                    if n_taken == 0 {
+                        break;
+                    }
+                    measures::on_queue("messages", self.messages.len());
+                    let begun = Instant::now();
+                    let (outcomes, acks) = self.on_messages(&mut taken);
+                    self.send(outcomes, acks, begun).await?;
+                }
+                _ = ticks.tick() => {
+                    let outcomes = self.on_tick();
+                    if !outcomes.is_empty() {
+                        self.send(outcomes, Vec::new(), Instant::now()).await?;
+                    }
+                }
+            }
+        }
+        let outcomes = self.pipeline.checkpoint_all();
+        self.send(outcomes, Vec::new(), Instant::now()).await
+    }
+
+    /// Silence means something only while messages can arrive.
+    fn on_tick(&mut self) -> Vec<Outcome> {
+        let is_connected = self.connection.borrow().is_connected();
+        let was_connected = std::mem::replace(&mut self.was_connected, is_connected);
+        if is_connected && !was_connected {
+            self.pipeline.listening_since((self.now)());
+        }
+        if is_connected { self.pipeline.on_idle((self.now)()) } else { Vec::new() }
+    }
+
+    fn on_messages(&mut self, taken: &mut Vec<Message>) -> (Vec<Outcome>, Vec<AckToken>) {
+        let mut outcomes = Vec::with_capacity(4 * taken.len());
+        let mut acks = Vec::with_capacity(taken.len());
+        for mut message in taken.drain(..) {
+            acks.extend(message.ack.take());
+            match message.decode(&self.decoder) {
+                Ok(decoded) => {
+                    let processed = self.pipeline.on_message(decoded.route, &decoded.readings, message.received_at);
+                    self.intake.on_processed(&message, &decoded.readings, &processed);
+                    outcomes.extend(processed.outcomes);
+                }
+                Err(refusal) => self.refusals.on_refused(&message.topic, &refusal, Instant::now()),
+            }
+        }
+        (outcomes, acks)
+    }
+
+    fn on_answer(&mut self, answer: Answer) -> Vec<Outcome> {
+        match answer {
+            Answer::Trained(trained) => self.pipeline.on_trained(*trained),
+            Answer::Failed { wanted, reason } => self.pipeline.on_fit_failed(&wanted, &reason, (self.now)()),
+        }
+    }
+
+    async fn send(
+        &mut self,
+        mut outcomes: Vec<Outcome>,
+        acks: Vec<AckToken>,
+        begun: Instant,
+    ) -> Result<(), WriterGone> {
+        let mut fits = Vec::new();
+        outcomes.retain(|outcome| match outcome {
+            Outcome::FitWanted(wanted) => {
+                if let Some((channels, spec)) = self.pipeline.describe(&wanted.series) {
+                    fits.push(FitJob { wanted: wanted.clone(), channels: channels.to_vec(), spec: spec.clone() });
+                }
+                false
+            }
+            Outcome::WarmUp { series, n_rows, n_wanted } => {
+                if self.progress.receiver_count() > 0 {
+                    let warm_up = Progress::WarmUp { series: series.clone(), n_rows: *n_rows, n_wanted: *n_wanted };
+                    // An error means that the last watcher has just left.
+                    let _ = self.progress.send(warm_up);
+                }
+                false
+            }
+            _ => true,
+        });
+        self.batches.send(Batch { outcomes, acks, fits, begun }).await.map_err(|_| WriterGone)
+    }
+}

@@ -1,0 +1,73 @@
+//! Fits models beside the line, on a thread of its own, from rows that are committed.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use tokio::runtime::Handle;
+use tokio::sync::{broadcast, mpsc};
+
+use super::batch::{Answer, FitJob, Progress};
+use super::measures;
+use crate::pipeline::train;
+use crate::store::Store;
+
+/// The trainer with its queues.
+pub(super) struct Trainer {
+    pub(super) store: Store,
+    pub(super) jobs: mpsc::UnboundedReceiver<FitJob>,
+    pub(super) answers: mpsc::UnboundedSender<Answer>,
+    pub(super) progress: broadcast::Sender<Progress>,
+    pub(super) is_stopping: Arc<AtomicBool>,
+}
+
+impl Trainer {
+    /// Answers one job after another until the queue is closed. Blocks its thread.
+    pub(super) fn run(mut self, runtime: &Handle) {
+        while let Some(job) = self.jobs.blocking_recv() {
+            if self.is_stopping.load(Ordering::Relaxed) {
+                return;
+            }
+            let series = job.wanted.series.clone();
+            let begun = Instant::now();
+            let answer = self.answer(job, runtime);
+            let seconds = begun.elapsed().as_secs_f64();
+            if self.is_stopping.load(Ordering::Relaxed) {
+                return;
+            }
+            measures::on_training(seconds);
+            let result = match &answer {
+                Answer::Trained(trained) => {
+                    tracing::info!(%series, model = trained.bundle.id(), seconds, "a model is fitted");
+                    Ok(trained.bundle.id().to_owned())
+                }
+                Answer::Failed { reason, .. } => {
+                    tracing::warn!(%series, reason, seconds, "no model could be fitted");
+                    Err(reason.clone())
+                }
+            };
+            // Errors mean that nobody watches, or that the pipeline has ended.
+            let _ = self.progress.send(Progress::Fitted { series, result, seconds });
+            let _ = self.answers.send(answer);
+        }
+    }
+
+    fn answer(&self, job: FitJob, runtime: &Handle) -> Answer {
+        let FitJob { wanted, channels, spec } = job;
+        let frames = match runtime.block_on(self.store.frames_between(&wanted.series, wanted.from, wanted.to)) {
+            Ok(frames) => frames,
+            Err(fault) => return Answer::Failed { wanted, reason: format!("its rows could not be read: {fault}") },
+        };
+        let series = wanted.series.clone();
+        let mut report = |progress| {
+            // An error means that nobody watches.
+            let _ = self.progress.send(Progress::Fit { series: series.clone(), progress });
+            if self.is_stopping.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        match train(wanted.clone(), &frames, &channels, &spec, &mut report) {
+            Ok(trained) => Answer::Trained(Box::new(trained)),
+            Err(fault) => Answer::Failed { wanted, reason: fault.to_string() },
+        }
+    }
+}
