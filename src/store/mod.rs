@@ -26,4 +26,4 @@ pub use reader::{
     StoredTransition, TakeOverRow,
 };
 pub use restore::{Checkpoint, RestoredAlert, RestoredSeries};
-pub use writer::{Committed, NewModel, Store};
+pub use writer::{Committed, Forgotten, NewModel, Store};

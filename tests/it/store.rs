@@ -5,8 +5,8 @@ use std::path::Path;
 use kilter::pipeline::{Outcome, TakeOver};
 use kilter::series::Timestamp;
 use kilter::store::{
-    AlertQuery, CommitError, Committed, NewModel, OpenError, Reaction, ReadError, Reader, RowQuery, SeriesQuery, Store,
-    StoreConfig,
+    Age, AlertQuery, CommitError, Committed, NewModel, OpenError, Reaction, ReadError, Reader, Retention, RowQuery,
+    SeriesQuery, Store, StoreConfig,
 };
 use kilter::verdict::{AlertId, AlertState, SeriesState};
 use kilter::windowing::OpenRow;
@@ -352,4 +352,56 @@ async fn people_outlast_transitions() {
     assert_eq!(now.acknowledged_at, Some(at(NOON_MS + 5)));
     assert_eq!(store.label(id, None, None).await.unwrap().unwrap().label, None);
     assert_eq!(store.acknowledge(&AlertId("nobody".to_owned()), at(0)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn old_rows_go_in_steps_and_what_is_needed_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&StoreConfig::in_dir(dir.path())).await.unwrap();
+    // Two hours of pump, ten minutes of a fan that then fell silent.
+    store.commit(&rows("pump", 0, 7_201)).await.unwrap();
+    store.commit(&rows("fan", 0, 601)).await.unwrap();
+    store.add_target("mqtt").await.unwrap();
+    let late =
+        [Outcome::Transition(transition("pump", NOON_MS, 1)), Outcome::Transition(transition("pump", NOON_MS, 2))];
+    store.commit(&late).await.unwrap();
+    let retention = Retention {
+        frames: "10m".parse().unwrap(),
+        scores: "30m".parse().unwrap(),
+        minutes: "1h".parse().unwrap(),
+        hours: Age::FOREVER,
+        alerts: "1d".parse().unwrap(),
+        frames_kept_min: 1_000,
+    };
+    let now = at(NOON_MS + 3 * 86_400_000);
+    let mut n_steps = 0;
+    loop {
+        let forgotten = store.forget(&retention, now, 500).await.unwrap();
+        assert!(forgotten.n_rows <= 500);
+        n_steps += 1;
+        if forgotten.is_done {
+            break;
+        }
+    }
+    assert!(n_steps > 10);
+    let (pump, fan) = (series("pump"), series("fan"));
+    let all = RowQuery { limit: 100_000, ..RowQuery::default() };
+    assert_eq!(store.reader().frames(&pump, &all).await.unwrap().len(), 1_000, "ten minutes are fewer than are kept");
+    // Last judged row 7199: from 30 minutes before it on.
+    let scores = store.reader().scores(&pump, &all).await.unwrap();
+    assert_eq!(scores.first().map(|s| s.at), Some(at(NOON_MS + (7_199 - 1_800) * 1_000)));
+    assert_eq!(scores.len(), 1_801);
+    assert_eq!(store.reader().frames(&fan, &all).await.unwrap().len(), 600, "ages count from a series' own last row");
+    let minutes = store.reader().score_buckets(&pump, &all, 60_000).await.unwrap();
+    assert_eq!(minutes.first().map(|b| b.at), Some(at(NOON_MS + 3_600_000)), "an hour before 13:59:59, whole minutes");
+    let hours = store.reader().score_buckets(&pump, &all, 3_600_000).await.unwrap();
+    assert_eq!(
+        hours.iter().map(|b| b.n_rows).collect::<Vec<_>>(),
+        [3_600, 1_801],
+        "hours stay; the last one is not over"
+    );
+    let alerts = store.reader().alerts(&AlertQuery::default()).await.unwrap();
+    assert_eq!(alerts.len(), 1, "the one that nobody was told about yet");
+    assert_eq!(store.pending("mqtt", 10).await.unwrap().len(), 2);
+    assert!(store.forget(&retention, now, 500).await.unwrap().is_done);
 }

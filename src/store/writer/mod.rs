@@ -9,6 +9,7 @@ mod known;
 mod model;
 mod model_rows;
 mod outbox;
+mod retention;
 mod rollups;
 mod rows;
 mod score_rows;
@@ -24,6 +25,7 @@ use tokio::sync::{Mutex, watch};
 pub use commit::Committed;
 pub use model::NewModel;
 pub(super) use model::checksum;
+pub use retention::Forgotten;
 pub(super) use rollups::{HOUR_MS, MINUTE_MS};
 
 use super::connect::{found_version, migrate, not_usable, write_options};
