@@ -11,6 +11,8 @@ mod migrations;
 mod notify;
 mod numerics;
 mod outcomes;
+mod page;
 mod plant;
 mod recording;
+mod served;
 mod store;

@@ -110,7 +110,7 @@ export async function alertView(root, id) {
   function renderBlame() {
     const greatest = Math.max(...alert.channels.map((part) => part.contribution), 1e-9);
     channels.replaceChildren(h("h2", { id: "blame" }, "Channels, most to blame first"),
-      alert.channels.length ? h("div", { class: "scroll" }, h("table", {},
+      alert.channels.length ? h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Channels, most to blame first" }, h("table", {},
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Channel"), h("th", { scope: "col" }, "Share"), ...["Observed", "Expected", "Difference"].map((text) => h("th", { scope: "col", class: "num" }, text)))),
         h("tbody", {}, alert.channels.map((part, i) => h("tr", {}, h("th", { scope: "row" }, part.channel),
           h("td", { class: "bar-cell nowrap" }, h("span", { class: i === 0 ? "bar first" : "bar", style: `width: ${(60 * part.contribution) / greatest}%` }), ` ${percent(part.contribution)}`),

@@ -72,7 +72,9 @@ export async function fleetView(root) {
         state === null ? `all ${count(series.length)}` : `${word(state)} ${count(counts[state])}`)));
     const found = series.filter((one) => (only === null || one.state === only) && one.series.toLowerCase().includes(wanted)).sort((a, b) => trouble(a) - trouble(b) || a.series.localeCompare(b.series));
     const part = found.slice(0, shownRows);
-    body.replaceChildren(...part.map(row));
+    const elements = part.map(row);
+    // Moving a row takes the keyboard's focus away, so rows that stand right are not touched.
+    if (elements.length !== body.children.length || elements.some((element, i) => element !== body.children[i])) body.replaceChildren(...elements);
     if (found.length === 0) body.replaceChildren(h("tr", {}, h("td", { colspan: "7", class: "soft" }, "No series matches.")));
     more.hidden = found.length <= shownRows;
     more.textContent = `Show ${count(Math.min(ROWS_SHOWN, found.length - shownRows))} more of ${count(found.length)}`;

@@ -6,7 +6,7 @@ import { fact, h, link } from "./dom.js";
 import * as live from "./live.js";
 import { bytes, number, word } from "./words.js";
 
-const seriesLinks = (names) => (names.length ? names.slice(0, 6).flatMap((name, i) => [i ? ", " : "", link(`#/series/${segment(name)}`, name)]).concat(names.length > 6 ? ` and ${names.length - 6} more` : []) : "nothing now");
+const seriesLinks = (names) => (names.length ? names.slice(0, 6).flatMap((name, i) => [i ? ", " : "", h("a", { class: "series-link", href: `#/series/${segment(name)}` }, name)]).concat(names.length > 6 ? ` and ${names.length - 6} more` : []) : "nothing now");
 
 export async function modelsView(root, id) {
   live.listen({ onEvent: () => {}, onCatchUp: () => {} });
