@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use sd_notify::NotifyState;
+use tokio::signal::unix::{SignalKind, signal};
+
 use super::CliError;
 use crate::config::Config;
 use crate::service::Service;
@@ -17,34 +20,33 @@ pub(super) struct RunArgs {
 
 /// Runs the command.
 pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
-    let config = Config::load(&args.config).map_err(|fault| CliError::Configuration(fault.to_string()))?;
+    let config = Config::load(&args.config).map_err(|error| CliError::Configuration(error.to_string()))?;
     start_logging(&config.log).map_err(CliError::failed)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let service = Service::start(config).await.map_err(CliError::failed)?;
-        if let Some(address) = service.http_address() {
-            tracing::info!(page = %format!("http://{address}/"), "serving");
-        }
-        service.run(asked_to_stop()).await.map_err(CliError::failed)
-    })
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(config))
 }
 
-/// Completes at SIGINT or SIGTERM.
-pub(super) async fn asked_to_stop() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
-            let _ = interrupt.await;
-            return;
-        };
-        tokio::select! {
-            _ = interrupt => {}
-            _ = terminate.recv() => {}
-        }
+async fn serve(config: Config) -> Result<(), CliError> {
+    // Taken before anything starts, so that no signal can fall between.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let service = Service::start(config).await.map_err(CliError::failed)?;
+    if let Some(address) = service.http_address() {
+        tracing::info!("dashboard and API on http://{address}/");
     }
-    #[cfg(not(unix))]
-    {
-        let _ = interrupt.await;
+    tell_systemd(&[NotifyState::Ready]);
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM"),
+            _ = interrupt.recv() => tracing::info!("SIGINT"),
+        }
+        tell_systemd(&[NotifyState::Stopping]);
+    };
+    service.run(shutdown).await.map_err(CliError::failed)
+}
+
+/// Says where the service stands, when systemd started it; elsewhere nobody listens.
+fn tell_systemd(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!(%error, "systemd was not told");
     }
 }

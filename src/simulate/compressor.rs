@@ -14,6 +14,9 @@ use super::machine::lag;
 /// vibration in mm/s.
 pub(super) const CHANNELS: [&str; 6] = ["load", "current", "temperature", "pressure", "flow", "vibration"];
 
+/// Units of [`CHANNELS`].
+pub(super) const UNITS: [&str; 6] = ["%", "A", "°C", "bar", "m³/min", "mm/s"];
+
 /// Standard deviation of each sensor's noise, in the units of [`CHANNELS`].
 pub(super) const NOISES: [f64; 6] = [0.8, 0.6, 0.35, 0.012, 0.12, 0.07];
 

@@ -24,6 +24,16 @@ impl MachineKind {
             MachineKind::Compressor => &compressor::CHANNELS,
         }
     }
+
+    /// Unit of a channel of this kind, if there is such a channel.
+    pub fn unit(self, channel: &str) -> Option<&'static str> {
+        let units: &[&str] = match self {
+            MachineKind::Pump => &pump::UNITS,
+            MachineKind::Compressor => &compressor::UNITS,
+        };
+        let index = self.channels().iter().position(|name| *name == channel)?;
+        Some(units[index])
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -14,6 +14,9 @@ use super::machine::lag;
 /// vibration in mm/s, level of the well in m.
 pub(super) const CHANNELS: [&str; 7] = ["load", "current", "temperature", "pressure", "flow", "vibration", "level"];
 
+/// Units of [`CHANNELS`].
+pub(super) const UNITS: [&str; 7] = ["%", "A", "°C", "bar", "m³/h", "mm/s", "m"];
+
 /// Standard deviation of each sensor's noise, in the units of [`CHANNELS`].
 pub(super) const NOISES: [f64; 7] = [0.6, 0.25, 0.25, 0.03, 0.6, 0.06, 0.012];
 

@@ -126,6 +126,7 @@ const HOUSE: &[(&str, u8, &[&str])] = &[
             "percent_encoding",
             "plotters",
             "serde",
+            "sd_notify",
             "serde_json",
             "thiserror",
             "tokio",
