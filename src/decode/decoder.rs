@@ -18,7 +18,8 @@ const READINGS_MAX: usize = 4096;
 /// How many topics, and how many channel names, are remembered; more are decoded all the same, a little slower.
 const REMEMBERED_MAX: usize = 1 << 17;
 
-/// Name of the channel when neither topic nor payload gives one.
+/// Name of the channel when neither topic nor payload gives one, and of the member that is the channel itself when
+/// the topic names it.
 const ONLY_CHANNEL: &str = "value";
 
 /// A kind of topic and what comes on it.
@@ -133,6 +134,9 @@ impl MessageDecoder {
         let spec = &self.routes[topic.route].payload;
         let mut message = Message { topic, spec, arrival, names };
         match spec.format {
+            PayloadFormat::Number if payload.trim_ascii_start().starts_with(b"{") => {
+                or_without_nan(payload, |payload| message.read_value(payload))
+            }
             PayloadFormat::Number => message.read_number(payload),
             PayloadFormat::Json => or_without_nan(payload, |payload| message.read_value(payload)),
             PayloadFormat::JsonObject => or_without_nan(payload, |payload| message.read_object(payload)),
@@ -233,6 +237,11 @@ impl Message<'_> {
         match &found.channels {
             None => return Err(DecodeError::ValueMissing { pointer: pointer() }),
             Some(Scalar::Composite) => {}
+            // The channel is named by the topic, so a bare number says all there is to say.
+            Some(Scalar::Number(number)) if topic.names.channel.is_some() => {
+                let (number, at) = (*number, self.event_time(&found)?);
+                return Ok(self.one_reading(Some(number), at));
+            }
             Some(other) => return Err(wrong_type(pointer(), "an object", other.kind())),
         }
         if is_too_long {
@@ -278,7 +287,10 @@ impl Names {
     /// The channel of a member, which is the `position`-th reading of its message; none when it has no proper name.
     fn channel(&mut self, topic: &TopicMatch, member: &str, position: usize) -> Option<ChannelName> {
         if let Some(channel) = &topic.channel {
-            return self.get(&format!("{channel}/{member}"));
+            return match member {
+                ONLY_CHANNEL => Some(channel.clone()),
+                _ => self.get(&format!("{channel}/{member}")),
+            };
         }
         if let Some(expected) = self.order.get(position)
             && expected.as_str() == member
@@ -307,6 +319,7 @@ impl Names {
 
     fn knows(&self, topic: &TopicMatch, member: &str) -> bool {
         match &topic.channel {
+            Some(_) if member == ONLY_CHANNEL => true,
             Some(channel) => self.known.contains(format!("{channel}/{member}").as_str()),
             None => self.known.contains(member),
         }

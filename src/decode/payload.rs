@@ -13,11 +13,12 @@ use crate::series::ChannelName;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, DeriveDeserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PayloadFormat {
-    /// One number in text; the event time is the arrival time.
+    /// One number in text; the event time is the arrival time. An object is taken as `json`.
     Number,
     /// A JSON document with one value at a place.
     Json,
-    /// A JSON object whose numeric members are channels.
+    /// A JSON object whose numeric members are channels: under their own names, or, when the topic names the
+    /// channel, under `channel/member`, where the member `value` is the channel itself.
     #[default]
     JsonObject,
 }

@@ -64,7 +64,8 @@ impl HeldOut {
         let first_unseen = starts.get(n_learned).copied().unwrap_or(0) + last;
         for c in 0..n_channels {
             let mean = |is_wanted: &dyn Fn(usize) -> bool| {
-                let cells = || (0..self.rows.len()).filter(|i| is_wanted(self.rows[*i]) && self.mask[i * n_channels + c]);
+                let cells =
+                    || (0..self.rows.len()).filter(|i| is_wanted(self.rows[*i]) && self.mask[i * n_channels + c]);
                 cells().map(|i| f64::from(residuals[i * n_channels + c])).sum::<f64>() / cells().count().max(1) as f64
             };
             let (learned, unseen) = (mean(&|row| row < first_unseen), mean(&|row| row >= first_unseen + last));

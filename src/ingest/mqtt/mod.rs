@@ -4,6 +4,7 @@
 //! * [`MqttSource`]: keeps a connection with a session that outlives it, and gives out what arrives.
 //! * [`Acknowledger`]: takes acknowledgements from any thread and never blocks.
 //! * [`Connection`]: how the source and its broker stand.
+//! * [`Publisher`]: the other direction, for playing recordings into a broker.
 //!
 //! The client crate is named here and in `notify::mqtt` only.
 
@@ -12,6 +13,7 @@ mod backoff;
 mod config;
 mod connection;
 mod options;
+mod publisher;
 mod server;
 mod session;
 mod source;
@@ -20,5 +22,6 @@ pub use acknowledger::Acknowledger;
 pub use config::{MqttConfig, MqttFault, MqttParams};
 pub use connection::Connection;
 pub use options::{OptionsError, connect_options};
+pub use publisher::{PublishError, Publisher};
 pub use server::{Server, ServerError};
 pub use source::MqttSource;
