@@ -8,6 +8,8 @@ mod judge;
 mod lifecycle;
 mod metrics;
 mod migrations;
+mod mosquitto;
+mod mqtt;
 mod notify;
 mod numerics;
 mod outcomes;

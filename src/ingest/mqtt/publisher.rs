@@ -4,7 +4,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rumqttc::{AsyncClient, Event, EventLoop, Incoming, PublishNotice, PublishNoticeError, PublishOptions, QoS};
+use rumqttc::{
+    AsyncClient, DisconnectProperties, DisconnectReasonCode, Event, EventLoop, Incoming, PublishNotice,
+    PublishNoticeError, PublishOptions, QoS,
+};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -101,7 +104,15 @@ impl Publisher {
         while !self.unconfirmed.is_empty() {
             self.confirm_first().await?;
         }
-        if self.client.disconnect().await.is_ok() {
+        // The session was for broken connections only; nothing of it is left at the broker.
+        let properties = DisconnectProperties {
+            session_expiry_interval: Some(0),
+            reason_string: None,
+            user_properties: Vec::new(),
+            server_reference: None,
+        };
+        let reason = DisconnectReasonCode::NormalDisconnection;
+        if self.client.disconnect_with_properties(reason, properties).await.is_ok() {
             // A farewell that does not get through changes nothing: every message is confirmed.
             let _ = tokio::time::timeout(FAREWELL_MAX, &mut self.polling).await;
         }
