@@ -52,7 +52,7 @@ pub(super) struct PublishArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
 enum Format {
-    /// A JSON object: `time` and a member per channel, or `time` and `value` when the topic names the channel.
+    /// A JSON object: `timestamp` and a member per channel, or `timestamp` and `value` when the topic names the channel.
     JsonObject,
     /// The bare number; missing readings are not sent.
     Number,
@@ -135,7 +135,7 @@ impl Player {
         let cells = self.recording.row(row).iter().zip(self.recording.row_present(row));
         let cells = cells.map(|(value, is_present)| is_present.then_some(*value));
         if !self.names_channel {
-            let mut payload = format!("{{\"time\":\"{at}\"");
+            let mut payload = format!("{{\"timestamp\":\"{at}\"");
             for (key, cell) in self.keys.iter().zip(cells) {
                 payload.push_str(key);
                 payload.push_str(&json_number(cell));
@@ -147,7 +147,7 @@ impl Player {
         let mut n_messages = 0;
         for (topic, cell) in self.topics.iter().zip(cells) {
             let payload = match (format, cell) {
-                (Format::JsonObject, cell) => format!("{{\"time\":\"{at}\",\"value\":{}}}", json_number(cell)),
+                (Format::JsonObject, cell) => format!("{{\"timestamp\":\"{at}\",\"value\":{}}}", json_number(cell)),
                 (Format::Number, Some(value)) => json_number(Some(value)),
                 (Format::Number, None) => continue,
             };

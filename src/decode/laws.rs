@@ -113,7 +113,7 @@ fn members_are_chosen_by_place_and_name() {
 fn what_publish_sends_on_a_channel_topic_is_read_by_every_format() {
     for spec in ["\"number\"", "\"json\"", "\"json_object\""] {
         let decoder = decoder("plant/{series}/{channel}", spec);
-        let with_time = r#"{"time":"2026-11-24T12:00:01Z","value":2.5}"#;
+        let with_time = r#"{"timestamp":"2026-11-24T12:00:01Z","value":2.5}"#;
         assert_eq!(decode(&decoder, "plant/p/temp", with_time), "p temp=2.5 @1000", "{spec}");
         assert_eq!(decode(&decoder, "plant/p/temp", r#"{"value":null}"#), "p temp=- @0", "{spec}");
     }

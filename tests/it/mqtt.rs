@@ -335,8 +335,8 @@ async fn publish_plays_rows_and_cells_and_never_the_label() {
     kilter_publish(&broker, &[&path("a.csv"), "--topic", "plant/{series}"]).success();
     let rows = source.next_texts(2, true).await;
     let expected = [
-        r#"{"time":"2026-11-24T12:00:00Z","temp":1.5,"load":2.0}"#,
-        r#"{"time":"2026-11-24T12:00:01Z","temp":null,"load":3.0}"#,
+        r#"{"timestamp":"2026-11-24T12:00:00Z","temp":1.5,"load":2.0}"#,
+        r#"{"timestamp":"2026-11-24T12:00:01Z","temp":null,"load":3.0}"#,
     ];
     assert_eq!(rows, expected);
 
@@ -355,7 +355,7 @@ async fn publish_plays_rows_and_cells_and_never_the_label() {
 
     kilter_publish(&broker, &[&path("a.csv"), "--topic", "plant/{series}/{channel}", "--series", "c", "--rate", "50"])
         .success();
-    assert_eq!(source.next_texts(4, true).await[2], r#"{"time":"2026-11-24T12:00:01Z","value":null}"#);
+    assert_eq!(source.next_texts(4, true).await[2], r#"{"timestamp":"2026-11-24T12:00:01Z","value":null}"#);
 
     kilter_publish(&broker, &[&path("a.csv"), "--topic", "plant/{series}", "--format", "number"]).code(2);
     kilter_publish(&broker, &[&path("a.csv"), "--topic", "plant/{a}/{b}"]).code(2);
