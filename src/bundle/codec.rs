@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::{ModelBundle, Provenance};
 use crate::detector::{Detector, Member, MemberError, MemberParts, Normaliser, Scaler, Tensor, rebuild};
 use crate::series::ChannelName;
-use crate::verdict::{Calibration, SmoothingSpec};
+use crate::verdict::{Calibration, SmoothingSpec, StuckCalibration, StuckSpec};
 
 /// Version of the format; rises when an older program could misread it.
 const FORMAT_VERSION: u32 = 1;
@@ -25,6 +25,11 @@ const CALIBRATION: &str = "calibration.rows";
 const LEVELS: &str = "normaliser.levels";
 /// Name of the scaler array, `[2, channel]`: means, then standard deviations.
 const SCALER: &str = "scaler";
+
+/// Name of the array of spreads below which a channel is stuck, `[channel]`.
+const STUCK: &str = "stuck.floors";
+/// Stands there for a channel of which nothing can be said.
+const NO_FLOOR: f64 = -1.0;
 
 /// Why bytes are not a bundle.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -75,6 +80,7 @@ struct Header {
     n_time: usize,
     members: Vec<MemberHeader>,
     smoothing: SmoothingSpec,
+    stuck: StuckSpec,
     provenance: Provenance,
 }
 
@@ -100,9 +106,11 @@ impl ModelBundle {
         channels: Vec<ChannelName>,
         detector: Detector,
         calibration: Calibration,
+        stuck: StuckCalibration,
         provenance: Provenance,
     ) -> Self {
-        let mut bundle = Self { id: String::new(), channels, detector, calibration: Arc::new(calibration), provenance };
+        let calibration = Arc::new(calibration);
+        let mut bundle = Self { id: String::new(), channels, detector, calibration, stuck, provenance };
         bundle.id = id_of(&bundle.encode());
         bundle
     }
@@ -116,6 +124,7 @@ impl ModelBundle {
             n_time: self.detector.n_time,
             members: parts.iter().map(member_header).collect(),
             smoothing: self.calibration.smoothing.clone(),
+            stuck: self.stuck.spec.clone(),
             provenance: self.provenance.clone(),
         };
         let mut arrays = self.own_arrays();
@@ -154,6 +163,7 @@ impl ModelBundle {
         vec![
             doubles(CALIBRATION, vec![self.calibration.rows.len()], self.calibration.rows.clone()),
             doubles(LEVELS, vec![normaliser.levels.len() + 1, n_channels], levels),
+            doubles(STUCK, vec![n_channels], self.stuck.floors.iter().map(|f| f.unwrap_or(NO_FLOOR)).collect()),
             doubles(SCALER, vec![2, n_channels], [scaler.means.clone(), scaler.sds.clone()].concat()),
         ]
     }
@@ -197,6 +207,8 @@ fn assemble(header: Header, file: &SafeTensors<'_>, id: String) -> Result<ModelB
     let levels = doubles(file, LEVELS, &[header.members.len() + 1, n_channels])?;
     let mut levels: Vec<Vec<f64>> = levels.chunks_exact(n_channels).map(<[f64]>::to_vec).collect();
     let baseline = levels.pop().unwrap_or_default();
+    let floors = doubles(file, STUCK, &[n_channels])?;
+    let floors = floors.into_iter().map(|floor| (floor >= 0.0).then_some(floor)).collect();
     let n_rows = file.tensor(CALIBRATION).map_or(0, |t| t.shape().iter().product());
     let rows = doubles(file, CALIBRATION, &[n_rows])?;
     let mut members = Vec::with_capacity(header.members.len());
@@ -220,6 +232,7 @@ fn assemble(header: Header, file: &SafeTensors<'_>, id: String) -> Result<ModelB
             n_channels,
         },
         calibration: Arc::new(Calibration::fit(rows, header.smoothing)),
+        stuck: StuckCalibration { spec: header.stuck, floors },
         provenance: header.provenance,
     })
 }

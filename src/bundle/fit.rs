@@ -10,7 +10,7 @@ use crate::detector::{
     RandomFeatures, Scaler, TrainingRows, Var, hold_out,
 };
 use crate::series::{ChannelName, Timestamp};
-use crate::verdict::{Calibration, SmoothingSpec};
+use crate::verdict::{Calibration, SmoothingSpec, StuckCalibration, StuckSpec};
 
 /// Below this many usable rows nothing can be said.
 pub const ROWS_MIN: usize = 50;
@@ -143,6 +143,7 @@ pub fn fit(
     };
     let calibration = Calibration::fit(held_out.fused(&normaliser), smoothing);
     let detector = Detector { scaler, members: fitted, normaliser, n_time, n_channels };
+    let stuck = stuck(input, &is_used);
     let provenance = Provenance {
         first_at: input.first_at,
         last_at: input.last_at,
@@ -151,7 +152,7 @@ pub fn fit(
         spec: spec.clone(),
         kilter_version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    Ok(ModelBundle::from_parts(input.channels.clone(), detector, calibration, provenance))
+    Ok(ModelBundle::from_parts(input.channels.clone(), detector, calibration, stuck, provenance))
 }
 
 fn check(input: &FitInput) -> Result<(), FitError> {
@@ -229,6 +230,13 @@ fn fit_members(
             })
         })
         .collect()
+}
+
+fn stuck(input: &FitInput, is_used: &[bool]) -> StuckCalibration {
+    let n_channels = input.channels.len();
+    let mask: Vec<bool> =
+        input.mask.iter().enumerate().map(|(cell, present)| *present && is_used[cell / n_channels]).collect();
+    StuckCalibration::fit(&input.values, &mask, n_channels, &StuckSpec::default())
 }
 
 fn go_on(answer: ControlFlow<()>) -> Result<(), MemberError> {

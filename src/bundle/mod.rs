@@ -6,7 +6,9 @@
 mod codec;
 mod fit;
 mod model;
+mod power;
 
 pub use codec::DecodeBundleError;
 pub use fit::{FitError, FitInput, FitProgress, ROWS_MIN, fit};
 pub use model::{ModelBundle, Provenance};
+pub use power::power;

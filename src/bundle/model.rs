@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::detector::{Detector, DetectorSpec, Member};
 use crate::series::{ChannelName, Timestamp};
-use crate::verdict::Calibration;
+use crate::verdict::{Calibration, StuckCalibration};
 
 /// Where a model comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,8 @@ pub struct ModelBundle {
     pub detector: Detector,
     /// What normal looks like.
     pub calibration: Arc<Calibration>,
+    /// How little each channel moved while learning.
+    pub stuck: StuckCalibration,
     /// Where it comes from.
     pub provenance: Provenance,
 }

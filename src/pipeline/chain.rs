@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::{ScoreRow, SettledRow};
 use crate::bundle::ModelBundle;
 use crate::detector::{Member, RowScratch};
-use crate::series::{Frame, Timestamp, WindowBuffer};
+use crate::series::{Cell, Frame, Timestamp, WindowBuffer};
 use crate::stats::Ewma;
-use crate::verdict::{DecisionSpec, Judge, JudgeState, LevelShift, RowJudgement, Verdict};
+use crate::verdict::{DecisionSpec, Judge, JudgeState, LevelShift, RowJudgement, StuckWatch, Verdict};
 
 /// Version of the saved state; an older one starts the chain anew.
 const STATE_VERSION: u32 = 1;
@@ -38,6 +38,8 @@ pub struct Judged {
     pub observed: Vec<Option<f64>>,
     /// A lasting change of level that counts as normal from this row on.
     pub accepted_shift: Option<LevelShift>,
+    /// Channels that no longer move, `[channel]` of the model; feed it to an alert machine of kind stuck.
+    pub stuck: Vec<bool>,
 }
 
 impl Judged {
@@ -82,6 +84,7 @@ struct Saved {
     model_id: String,
     judge: JudgeState,
     baseline: Ewma,
+    stuck: StuckWatch,
 }
 
 /// The chain of one series under one model.
@@ -93,6 +96,7 @@ pub struct Chain {
     scratch: RowScratch,
     judge: Judge,
     baseline: Ewma,
+    stuck: StuckWatch,
     /// Position of the autoencoder and of the PCA among the members.
     reported: [Option<usize>; 2],
 }
@@ -111,6 +115,7 @@ impl Chain {
             scratch: RowScratch::default(),
             judge: Judge::new(Arc::clone(&bundle.calibration), decision),
             baseline: Ewma::new(bundle.calibration.smoothing.live_alpha),
+            stuck: StuckWatch::new(bundle.channels.len()),
             reported: [position(Member::Autoencoder), position(Member::Pca)],
             channel_indexes,
             bundle,
@@ -125,12 +130,13 @@ impl Chain {
     /// Takes in a closed row, in time order.
     pub fn push(&mut self, frame: &Frame, phase: Phase) -> Judged {
         let observed = self.observed(frame);
+        let stuck = self.stuck.push(&self.measured(frame), &self.bundle.stuck).to_vec();
         let is_scored = match self.window.push(frame) {
             Some(window) => self.bundle.detector.score(window, &mut self.scratch),
             None => false,
         };
         if !is_scored {
-            return Judged { score: None, settled: None, observed, accepted_shift: None };
+            return Judged { score: None, settled: None, observed, accepted_shift: None, stuck };
         }
         let row = &self.scratch.row;
         let judgement = match phase {
@@ -143,6 +149,7 @@ impl Chain {
             settled: judgement.settled.map(|(at, settled_score)| SettledRow { at, settled_score }),
             observed,
             accepted_shift: judgement.accepted_shift,
+            stuck,
         }
     }
 
@@ -168,6 +175,7 @@ impl Chain {
             model_id: self.bundle.id().to_owned(),
             judge: self.judge.state(),
             baseline: self.baseline.clone(),
+            stuck: self.stuck.clone(),
         };
         // Plain data into memory: there is nothing that could fail, and an empty state is refused by `restore`.
         postcard::to_allocvec(&saved).unwrap_or_default()
@@ -195,6 +203,7 @@ impl Chain {
         let mut chain = Self::new(bundle, decision, channel_indexes);
         chain.judge.resume(saved.judge);
         chain.baseline = saved.baseline;
+        chain.stuck = saved.stuck;
         Ok(chain)
     }
 
@@ -204,9 +213,18 @@ impl Chain {
     }
 
     fn observed(&self, frame: &Frame) -> Vec<Option<f64>> {
+        self.values(frame, Cell::is_present)
+    }
+
+    /// Held and interpolated cells say nothing about whether a sensor moves.
+    fn measured(&self, frame: &Frame) -> Vec<Option<f64>> {
+        self.values(frame, |cell| cell == Cell::Measured)
+    }
+
+    fn values(&self, frame: &Frame, is_wanted: impl Fn(Cell) -> bool) -> Vec<Option<f64>> {
         let value = |index: &usize| {
-            let is_present = frame.cells.get(*index).is_some_and(|cell| cell.is_present());
-            is_present.then(|| frame.values[*index])
+            let is_there = frame.cells.get(*index).copied().is_some_and(&is_wanted);
+            is_there.then(|| frame.values[*index])
         };
         self.channel_indexes.iter().map(value).collect()
     }

@@ -107,6 +107,25 @@ impl AlertMachine {
         }
     }
 
+    /// Takes in what a rule without a score says of each channel (stuck, silent, out of range): an alert is open while
+    /// any channel is flagged, and names those that are.
+    pub fn on_flags(&mut self, at: Timestamp, flags: &[bool], observed: &[Option<f64>]) -> Option<Transition> {
+        let n_flagged = flags.iter().filter(|flag| **flag).count();
+        let share = |flag: &bool| if *flag { 1.0 / n_flagged as f32 } else { 0.0 };
+        let contributions: Vec<f32> = flags.iter().map(share).collect();
+        let strength = n_flagged as f64;
+        self.on_verdict(&Verdict {
+            at,
+            live_score: strength,
+            p_value: 1.0,
+            evidence: strength.min(1.0),
+            is_anomalous: n_flagged > 0,
+            contributions: &contributions,
+            observed,
+            expected: &[],
+        })
+    }
+
     /// Ends the open alert without a verdict: the series fell silent, or its channels changed.
     pub fn resolve(&mut self, at: Timestamp) -> Option<Transition> {
         let (mut alert, sequence) = self.open.take()?;

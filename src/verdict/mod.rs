@@ -10,8 +10,11 @@ mod calibration;
 mod decision;
 mod judge;
 mod machine;
+mod out_of_range;
+mod silent;
 mod slow_baseline;
 mod spot;
+mod stuck;
 mod threshold;
 
 pub use alert::{
@@ -23,6 +26,9 @@ pub use calibration::{Calibration, SmoothingSpec};
 pub use decision::{DecisionRule, DecisionSpec};
 pub use judge::{Judge, JudgeState, RowJudgement};
 pub use machine::{AlertMachine, AlertPhase, Verdict};
+pub use out_of_range::{Limits, OutOfRangeWatch};
+pub use silent::{SilentSpec, SilentWatch};
 pub use slow_baseline::{LevelShift, SlowBaseline};
 pub use spot::{Spot, SpotSpec, SpotState};
+pub use stuck::{StuckCalibration, StuckSpec, StuckWatch};
 pub use threshold::{FixedSpec, QuantileSpec, ThresholdRule, ThresholdState};

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod cli;
+mod detection;
 mod config;
 mod http;
 mod judge;
