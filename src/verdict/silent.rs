@@ -87,7 +87,7 @@ mod tests {
             }
         }
         // Channel 0 spoke every second, channel 1 every ten and too seldom to know.
-        let at = |ms| Timestamp::from_ms(99_000 + ms);
+        let at = |ms: i64| Timestamp::from_ms(99_000 + ms);
         assert_eq!(watch.silent_ms(0, at(4000), &spec), None);
         assert_eq!(watch.silent_ms(0, at(4001), &spec), Some(4001));
         assert_eq!(watch.silent_ms(1, at(60_000), &spec), None);
