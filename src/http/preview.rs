@@ -71,8 +71,8 @@ fn preview(labelled: &Alert, alerts: Vec<Alert>, label: bool) -> LabelPreview {
     let would_be_lost: Vec<AlertView> =
         would_vanish.iter().filter(|alert| alert.label == Some(true)).cloned().map(AlertView::from).collect();
     let summary = format!(
-        "Had alerts of this kind needed more evidence than this one gathered ({:.2}), {} of the {n_others} others of \
-         this series would not have opened either, {} of them confirmed. The label is kept with the alert and can be \
+        "Had alerts of this kind needed more evidence than this one gathered ({:.2}), {} of the series' other \
+         {n_others} would not have opened either; {} of those were confirmed. The label is kept with the alert and can be \
          taken back; it does not by itself change when alerts open.",
         labelled.evidence,
         would_vanish.len(),
@@ -121,7 +121,7 @@ mod tests {
         let ids = |alerts: &[AlertView]| alerts.iter().map(|alert| alert.id.clone()).collect::<Vec<_>>();
         assert_eq!(ids(&found.would_vanish), ["weaker", "weaker, confirmed"]);
         assert_eq!(ids(&found.would_be_lost), ["weaker, confirmed"]);
-        assert!(found.summary.contains("2 of the 3 others"), "{}", found.summary);
+        assert!(found.summary.contains("2 of the series' other 3"), "{}", found.summary);
         let found = preview(&labelled, all, true);
         assert!(found.would_vanish.is_empty() && found.would_be_lost.is_empty());
     }

@@ -9,7 +9,8 @@ use kilter::verdict::SeriesState;
 use serde_json::{Value, json};
 
 use crate::served::{
-    PUMP, PUMP_PATH, Served, at, check_problem, model, name, opened, resolved, row, seen, state, transition, with_pump,
+    PUMP, PUMP_PATH, Served, at, check_problem, model, name, opened, plant, resolved, row, seen, state, transition,
+    with_pump,
 };
 
 #[test]
@@ -319,4 +320,18 @@ fn stopping_the_server_ends_its_streams() {
     assert!(served.stop(), "the server ends although a stream is open");
     assert!(stream.has_ended());
     assert!(started.elapsed() < Duration::from_secs(3), "without waiting for the drain limit");
+}
+
+#[test]
+#[ignore = "needs schemathesis"]
+fn the_service_answers_as_its_document_says() {
+    let served = plant();
+    served.commit(&[opened(PUMP, 390)]);
+    // Event streams do not end, so they are left to the tests above.
+    let status = std::process::Command::new("schemathesis")
+        .args(["run", &format!("{}/openapi.json", served.base), "--exclude-path-regex", "/(live|stream)$"])
+        .args(["--seed", "1", "--max-examples", "60", "--no-color", "--generation-database", "none"])
+        .status()
+        .expect("schemathesis is installed (pip install schemathesis)");
+    assert!(status.success(), "an answer that the document does not describe, or a 500");
 }

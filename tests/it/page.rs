@@ -7,11 +7,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use kilter::pipeline::Outcome;
 use kilter::verdict::SeriesState;
 use serde_json::{Value, json};
 
-use crate::served::{PUMP, Served, model, opened, resolved, row, state, transition};
+use crate::served::{PUMP, Served, model, opened, plant, resolved, row, state, transition};
 
 const AXE: &str = include_str!("../browser/axe-4.14.1.min.js");
 /// Longest wait for the page to show something.
@@ -185,31 +184,6 @@ fn base64(text: &str) -> Vec<u8> {
         }
     }
     out
-}
-
-/// A small plant: one machine with a past, one warming up, one silent.
-fn plant() -> Served {
-    let served = Served::start();
-    for (name, n_rows) in [(PUMP, 400), ("hall 2/fan-1", 200), ("hall 2/fan-2", 200)] {
-        model(&served, name);
-        served.commit(&(0..n_rows).flat_map(|r| row(name, r)).collect::<Vec<_>>());
-    }
-    served.commit(&[
-        opened(PUMP, 150),
-        resolved(PUMP, 150),
-        state("hall 2/fan-1", SeriesState::WarmingUp, 199, "too few rows"),
-        Outcome::WarmUp {
-            series: kilter::series::SeriesId::parse("hall 2/fan-1").unwrap(),
-            n_rows: 200,
-            n_wanted: 400,
-        },
-        state("hall 2/fan-2", SeriesState::NoData, 199, "nothing has arrived for 30 s"),
-    ]);
-    served.readiness.send_modify(|readiness| {
-        readiness.set("store", true, "open");
-        readiness.set("broker", true, "connected to mqtt://localhost:1883");
-    });
-    served
 }
 
 #[test]

@@ -264,3 +264,24 @@ pub(crate) fn with_pump() -> Served {
     served.commit(&[Outcome::Settled { series: name(PUMP), settled }]);
     served
 }
+
+/// A small plant: one machine with a past, one warming up, one silent.
+pub(crate) fn plant() -> Served {
+    let served = Served::start();
+    for (name, n_rows) in [(PUMP, 400), ("hall 2/fan-1", 200), ("hall 2/fan-2", 200)] {
+        model(&served, name);
+        served.commit(&(0..n_rows).flat_map(|r| row(name, r)).collect::<Vec<_>>());
+    }
+    served.commit(&[
+        opened(PUMP, 150),
+        resolved(PUMP, 150),
+        state("hall 2/fan-1", SeriesState::WarmingUp, 199, "too few rows"),
+        Outcome::WarmUp { series: self::name("hall 2/fan-1"), n_rows: 200, n_wanted: 400 },
+        state("hall 2/fan-2", SeriesState::NoData, 199, "nothing has arrived for 30 s"),
+    ]);
+    served.readiness.send_modify(|readiness| {
+        readiness.set("store", true, "open");
+        readiness.set("broker", true, "connected to mqtt://localhost:1883");
+    });
+    served
+}
