@@ -15,11 +15,13 @@ mod label;
 mod models;
 mod output;
 mod publish;
+mod rows;
 mod run;
 mod score;
 mod scores;
 mod series;
 mod silence;
+mod source;
 mod train;
 
 pub use error::CliError;

@@ -1,24 +1,43 @@
 //! `kilter series`: every series, its state and when it last spoke.
 
-use std::path::PathBuf;
-
-use super::CliError;
-use super::OutputArgs;
+use super::rows::{Column, print};
+use super::source::SourceArgs;
+use super::{CliError, OutputArgs};
+use crate::http::view::SeriesView;
+use crate::verdict::SeriesState;
 
 /// List the series, their state and when they last spoke
 #[derive(Debug, clap::Args)]
 pub(super) struct SeriesArgs {
-    /// Data directory of a service, running or not.
-    #[arg(long, value_name = "DIR", conflicts_with = "url")]
-    data_dir: Option<PathBuf>,
-    /// Address of a running service, such as http://localhost:8080.
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
+    /// Only series in this state: normal, anomalous, warming_up, no_data, model_stale.
+    #[arg(long, value_parser = parse_state)]
+    state: Option<SeriesState>,
+    #[command(flatten)]
+    source: SourceArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
 
+fn parse_state(text: &str) -> Result<SeriesState, String> {
+    let allowed: Vec<_> = SeriesState::ALL.iter().map(|state| state.as_str()).collect();
+    SeriesState::from_name(text).ok_or_else(|| format!("allowed: {}", allowed.join(", ")))
+}
+
+const COLUMNS: &[Column<SeriesView>] = &[
+    Column("series", |s| s.series.as_str().into()),
+    Column("state", |s| s.state.as_str().into()),
+    Column("last_at", |s| s.last_at.into()),
+    Column("n_rows", |s| s.n_rows.into()),
+    Column("n_channels", |s| (s.channels.len() as u64).into()),
+    Column("live_score", |s| s.live_score.into()),
+    Column("evidence", |s| s.evidence.into()),
+    Column("n_open_alerts", |s| u64::from(s.n_open_alerts).into()),
+    Column("model_id", |s| s.model_id.clone().into()),
+    Column("reason", |s| s.reason.as_str().into()),
+];
+
 /// Runs the command.
-pub(super) fn run(_args: &SeriesArgs) -> Result<(), CliError> {
-    Err(CliError::NotYet { command: "series", missing: "the store has not landed" })
+pub(super) fn run(args: &SeriesArgs) -> Result<(), CliError> {
+    let series = args.source.open()?.series(args.state)?;
+    print(args.output, &series, COLUMNS, "No series yet: they appear when they first speak.")
 }

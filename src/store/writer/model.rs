@@ -27,6 +27,25 @@ pub struct NewModel {
     pub provenance: serde_json::Value,
 }
 
+impl NewModel {
+    /// A bundle with what the store keeps beside it.
+    ///
+    /// # Errors
+    /// When its provenance is no JSON.
+    pub fn new(series: &SeriesId, bundle: &ModelBundle) -> Result<Self, CommitError> {
+        let provenance = serde_json::to_value(&bundle.provenance);
+        Ok(Self {
+            id: bundle.id().to_owned(),
+            series: Some(series.clone()),
+            trained_to: bundle.provenance.last_at,
+            bundle: bundle.encode(),
+            channels: bundle.channels.clone(),
+            members: bundle.members().into_iter().map(|member| member.as_str().to_owned()).collect(),
+            provenance: provenance.map_err(|e| CommitError::Refused { detail: e.to_string() })?,
+        })
+    }
+}
+
 impl Store {
     /// Keeps a model. The same bytes again change nothing.
     ///
@@ -86,21 +105,7 @@ async fn write(conn: &mut SqliteConnection, number: Option<i64>, model: &NewMode
 /// Keeps the models that a batch brings.
 pub(super) async fn write_all(conn: &mut SqliteConnection, batch: &Batch<'_>) -> Result<(), CommitError> {
     for (number, series, bundle) in &batch.models {
-        write(conn, Some(*number), &describe(series, bundle)?).await?;
+        write(conn, Some(*number), &NewModel::new(series, bundle)?).await?;
     }
     Ok(())
-}
-
-/// A bundle with what the store keeps beside it.
-fn describe(series: &SeriesId, bundle: &ModelBundle) -> Result<NewModel, CommitError> {
-    let provenance = serde_json::to_value(&bundle.provenance);
-    Ok(NewModel {
-        id: bundle.id().to_owned(),
-        series: Some(series.clone()),
-        trained_to: bundle.provenance.last_at,
-        bundle: bundle.encode(),
-        channels: bundle.channels.clone(),
-        members: bundle.members().into_iter().map(|member| member.as_str().to_owned()).collect(),
-        provenance: provenance.map_err(|e| CommitError::Refused { detail: e.to_string() })?,
-    })
 }
