@@ -16,6 +16,7 @@ mod numerics;
 mod outcomes;
 mod page;
 mod plant;
+mod query;
 mod recording;
 mod served;
 mod store;

@@ -102,6 +102,16 @@ impl Served {
         stop.send(()).is_ok() && stopped.recv_timeout(Duration::from_secs(10)).is_ok()
     }
 
+    /// Its address, as `--url` takes it.
+    pub(crate) fn url(&self) -> String {
+        self.base.clone()
+    }
+
+    /// Its data directory.
+    pub(crate) fn dir(&self) -> &std::path::Path {
+        self._dir.path()
+    }
+
     pub(crate) fn get(&self, path: &str) -> (u16, Value) {
         answer(self.agent.get(format!("{}{path}", self.base)).call().unwrap())
     }

@@ -1,0 +1,141 @@
+//! The query commands: a data directory and a running service give the same answer, in every form.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::served::{PUMP, Served, opened, resolved, with_pump};
+
+fn kilter(args: &[&str]) -> (String, String, Option<i32>) {
+    let output = assert_cmd::Command::cargo_bin("kilter").unwrap().args(args).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr), output.status.code())
+}
+
+/// Asks the directory and the service, and gives their one answer.
+fn both(served: &Served, args: &[&str]) -> String {
+    let dir = served.dir().to_str().unwrap().to_owned();
+    let (from_dir, errors, code) = kilter(&[args, &["--data-dir", &dir]].concat());
+    assert_eq!(code, Some(0), "{args:?}: {errors}");
+    let (from_service, errors, code) = kilter(&[args, &["--url", &served.url()]].concat());
+    assert_eq!(code, Some(0), "{args:?}: {errors}");
+    assert_eq!(from_dir, from_service, "{args:?}");
+    from_dir
+}
+
+fn json(text: &str) -> Vec<Value> {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn a_directory_and_a_service_give_the_same_answer() {
+    let served = with_pump();
+    served.commit(&[opened(PUMP, 10), resolved(PUMP, 10), opened(PUMP, 50)]);
+
+    let series = json(&both(&served, &["series", "--json"]));
+    assert_eq!((series.len(), &series[0]["series"]), (1, &Value::from(PUMP)));
+    assert!(json(&both(&served, &["series", "--json", "--state", "no_data"])).is_empty());
+    assert!(both(&served, &["series"]).contains("normal"));
+
+    // 300 rows of one second: the last hour is all of them, the last minute 61, both ends included.
+    assert_eq!(json(&both(&served, &["scores", PUMP, "--json"])).len(), 300);
+    assert_eq!(json(&both(&served, &["scores", PUMP, "--since", "1m", "--json"])).len(), 61);
+    let between = ["scores", PUMP, "--since", "2026-11-24T12:00:07Z", "--until", "2026-11-24T12:00:09Z", "--csv"];
+    let csv = both(&served, &between);
+    let lines: Vec<_> = csv.lines().collect();
+    assert!(lines[0].starts_with("at,live_score,settled_score,evidence,p_value,"), "{csv}");
+    assert_eq!((lines.len(), lines[1].starts_with("2026-11-24T12:00:07Z,")), (3, true), "{csv}");
+    assert_eq!(json(&both(&served, &["scores", PUMP, "--step", "1m", "--json"])).len(), 5);
+
+    let alerts = json(&both(&served, &["alerts", "--json"]));
+    assert_eq!((alerts.len(), &alerts[0]["state"]), (2, &Value::from("open")));
+    assert_eq!(json(&both(&served, &["alerts", "--state", "resolved", "--series", PUMP, "--json"])).len(), 1);
+    assert_eq!(json(&both(&served, &["alerts", "--since", "10s", "--json"])).len(), 1);
+    assert!(both(&served, &["alerts"]).contains("temperature 90% (35.0000, expected 21.0000)"));
+    assert!(!json(&both(&served, &["models", "list", "--json"])).is_empty());
+}
+
+#[test]
+fn what_is_not_there_is_said_plainly() {
+    let served = with_pump();
+    let empty = tempfile::tempdir().unwrap();
+    let empty = empty.path().to_str().unwrap();
+    for (args, expected) in [
+        (&["scores", "fan", "--url", &served.url()][..], "no series"),
+        (&["series", "--data-dir", empty][..], "there is no store"),
+        (&["series", "--url", "http://127.0.0.1:1"][..], "http://127.0.0.1:1"),
+    ] {
+        let (_, errors, code) = kilter(args);
+        assert_eq!(code, Some(1), "{args:?}");
+        assert!(errors.to_lowercase().contains(expected), "{args:?}: {errors}");
+    }
+    let (_, errors, code) = kilter(&["scores", PUMP, "--since", "lately", "--url", &served.url()]);
+    assert_eq!((code, errors.contains("lately")), (Some(2), true), "{errors}");
+}
+
+/// Follows, and gives the first lines that come once something happens again and again.
+fn followed(args: &[&str], mut happens: impl FnMut()) -> String {
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin("kilter"))
+        .args(["alerts", "--follow", "--json"])
+        .args(args)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (lines, heard) = mpsc::channel();
+    let out = BufReader::new(child.stdout.take().unwrap());
+    std::thread::spawn(move || out.lines().map_while(Result::ok).for_each(|line| drop(lines.send(line))));
+    // It follows from its start on, which is not told: what happens is repeated until it is heard.
+    let line = (0..100).find_map(|_| {
+        happens();
+        heard.recv_timeout(Duration::from_millis(200)).ok()
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    line.expect("a transition is told")
+}
+
+#[test]
+fn follow_tells_a_transition_as_it_is_committed() {
+    let served = with_pump();
+    let mut row = 10;
+    let mut happens = || {
+        row += 1;
+        served.commit(&[opened(PUMP, row)]);
+    };
+    let dir = served.dir().to_str().unwrap().to_owned();
+    for args in [&["--data-dir", &dir][..], &["--url", &served.url()]] {
+        let told: Value = serde_json::from_str(&followed(args, &mut happens)).unwrap();
+        assert_eq!((&told["transition"], &told["alert"]["series"]), (&Value::from("opened"), &Value::from(PUMP)));
+    }
+}
+
+#[test]
+fn a_model_is_trained_from_the_store_listed_and_exported() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let data = data.to_str().unwrap();
+    let recording = dir.path().join("pump.csv");
+    let row = |n: i32| {
+        let angle = f64::from(n) / 9.0;
+        format!("{:.6},{:.6}\n", angle.sin(), (angle * 1.7).cos())
+    };
+    let text: String = std::iter::once("load,pressure\n".to_owned()).chain((0..120).map(row)).collect();
+    std::fs::write(&recording, text).unwrap();
+    let (said, errors, code) =
+        kilter(&["train", "pump", "--from", recording.to_str().unwrap(), "--rows", "120", "--data-dir", data]);
+    assert_eq!(code, Some(0), "{errors}");
+    assert!(said.contains("fitted on 120 rows"), "{said}");
+    let models = json(&kilter(&["models", "list", "--series", "pump", "--json", "--data-dir", data]).0);
+    let id = models[0]["id"].as_str().unwrap();
+    assert!(said.contains(id));
+    let file = dir.path().join("bundle");
+    let (_, errors, code) = kilter(&["models", "export", id, file.to_str().unwrap(), "--data-dir", data]);
+    assert_eq!(code, Some(0), "{errors}");
+    let bytes = std::fs::read(&file).unwrap();
+    assert_eq!(kilter::bundle::ModelBundle::decode(&bytes).unwrap().id(), id);
+    assert_eq!(Path::new(&file).metadata().unwrap().len(), models[0]["n_bytes"].as_u64().unwrap());
+}
