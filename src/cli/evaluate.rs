@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::CliError;
-use super::judging::{series_rows, series_spec, write_scores};
+use super::judging::{choose_grid, series_rows, series_spec, write_scores};
 use crate::evaluate::{
     Contender, ContenderSummary, LabelledSeries, Means, SeriesReport, contenders, draw, evaluate_set, summarise,
 };
@@ -52,7 +52,7 @@ pub(super) struct EvaluateArgs {
     /// Rows to fit on where the manifest does not say; the first third when not given.
     #[arg(long, value_name = "N")]
     train_rows: Option<usize>,
-    /// A configuration file whose [defaults] describe window, members and alarm budget.
+    /// A configuration file; its first [[series]] over [defaults] says window, members and alarm budget.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Print JSON, with a report for every series.
@@ -90,7 +90,8 @@ struct Failed {
 
 /// Runs the command.
 pub(super) fn run(args: &EvaluateArgs) -> Result<(), CliError> {
-    let spec = series_spec(args.config.as_deref())?;
+    let mut spec = series_spec(args.config.as_deref())?;
+    choose_grid(&mut spec, Some(GridKind::Row), args.config.is_some(), None)?;
     let set = read_set(args)?;
     let contenders = wanted_contenders(args, contenders(&spec.detector))?;
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} series, {elapsed} gone, about {eta} to go")

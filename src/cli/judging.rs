@@ -4,22 +4,25 @@ use std::io::Write;
 use std::path::Path;
 
 use super::CliError;
+use crate::config::Config;
 use crate::detector::DetectorSpec;
 use crate::evaluate::{JudgedSeries, SeriesRows};
 use crate::ingest::Recording;
 use crate::pipeline::{SeriesSpec, WarmUp};
 use crate::series::{SeriesId, Stride, Timestamp};
-use crate::verdict::{AlarmBudget, DecisionSpec};
+use crate::verdict::{AlarmBudget, BudgetPeriod, DecisionSpec};
 use crate::windowing::{GridKind, GridSpec};
 
 /// Columns of the score CSV. Once released, only ever followed by more.
 pub(super) const SCORE_COLUMNS: &str = "row,timestamp,phase,live_score,settled_score,evidence,p_value,\
      autoencoder_error,pca_error,baseline_error,is_anomalous,top_channel";
 
-/// What a recording is judged by: the defaults on the row grid, or what a configuration says.
+/// What a recording is judged by: the defaults on the row grid, or the first kind of series of a configuration.
 pub(super) fn series_spec(config: Option<&Path>) -> Result<SeriesSpec, CliError> {
-    if config.is_some() {
-        return Err(CliError::NotYet { command: "score --config", missing: "the configuration has not landed" });
+    if let Some(path) = config {
+        let config = Config::load(path).map_err(|error| CliError::Configuration(error.to_string()))?;
+        let first = config.series.into_iter().next();
+        return first.map(|entry| entry.spec).ok_or_else(|| CliError::Configuration("no series".to_owned()));
     }
     Ok(SeriesSpec {
         name: "recording".to_owned(),
@@ -33,30 +36,40 @@ pub(super) fn series_spec(config: Option<&Path>) -> Result<SeriesSpec, CliError>
     })
 }
 
-/// Lets `--grid` have the last word. On the time grid without a configuration the stride is the usual spacing of the
-/// recording's rows.
+/// Puts a specification on the grid that is wanted, for rows at these times, if they have any.
+///
+/// On the time grid without a configuration the stride is the usual spacing of the recording's rows. On the row grid a
+/// budget per time is counted in rows at the stride of the configuration's time grid, else at that usual spacing.
 pub(super) fn choose_grid(
     spec: &mut SeriesSpec,
     wanted: Option<GridKind>,
     has_config: bool,
-    recording: &Recording,
+    at: Option<&[Timestamp]>,
 ) -> Result<(), CliError> {
-    if let Some(grid) = wanted {
-        spec.grid.grid = grid;
-    }
-    if spec.grid.grid == GridKind::Row {
-        return Ok(());
-    }
-    let Some(at) = &recording.at else {
-        return Err(CliError::Usage(
+    let configured = spec.stride();
+    let wanted = wanted.unwrap_or(spec.grid.grid);
+    let spacing = at.and_then(usual_spacing);
+    spec.grid.grid = wanted;
+    match wanted {
+        GridKind::Time if at.is_none() => Err(CliError::Usage(
             "the time grid needs a first column `timestamp`; without one use --grid row".to_owned(),
-        ));
-    };
-    if !has_config && let Some(stride) = usual_spacing(at) {
-        spec.grid.stride = stride;
+        )),
+        GridKind::Time => {
+            if let (false, Some(stride)) = (has_config, spacing) {
+                spec.grid.stride = stride;
+            }
+            Ok(())
+        }
+        GridKind::Row => {
+            let stride = configured.or(spacing);
+            let per_row =
+                spec.alarm_budget.openings_per_row(stride).map_err(|error| CliError::Usage(error.to_string()))?;
+            if !matches!(spec.alarm_budget.period, BudgetPeriod::Windows(_)) {
+                spec.alarm_budget = AlarmBudget { count: 1.0, period: BudgetPeriod::Windows(1.0 / per_row) };
+            }
+            Ok(())
+        }
     }
-    // A recording is read in one go: nothing in it is late or too old.
-    Ok(())
 }
 
 /// The median distance of one row from the next.
@@ -122,6 +135,20 @@ mod tests {
         let at: Vec<Timestamp> = [0, 1000, 1000, 2000, 60_000, 61_000].map(Timestamp::from_ms).to_vec();
         assert_eq!(usual_spacing(&at).map(Stride::as_ms), Some(1000));
         assert_eq!(usual_spacing(&at[..1]), None);
+    }
+
+    #[test]
+    fn a_budget_per_time_is_counted_in_rows_on_the_row_grid() {
+        let mut spec = series_spec(None).unwrap();
+        let hourly = AlarmBudget::parse("1 per hour").unwrap();
+        spec.alarm_budget = hourly;
+        assert!(choose_grid(&mut spec, None, true, None).is_err());
+        let at: Vec<Timestamp> = (0..9).map(|row| Timestamp::from_ms(row * 10_000)).collect();
+        choose_grid(&mut spec, None, true, Some(&at)).unwrap();
+        assert_eq!(spec.alarm_budget, AlarmBudget::parse("1 per 360 windows").unwrap());
+        spec.alarm_budget = hourly;
+        choose_grid(&mut spec, Some(GridKind::Time), false, Some(&at)).unwrap();
+        assert_eq!((spec.alarm_budget, spec.grid.stride.as_ms()), (hourly, 10_000));
     }
 
     #[test]

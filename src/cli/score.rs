@@ -30,7 +30,7 @@ pub(super) struct ScoreArgs {
     /// before). time: readings are put on a grid of fixed stride. When not given: what the configuration says, else row.
     #[arg(long, value_name = "GRID", value_parser = parse_grid)]
     grid: Option<GridKind>,
-    /// A configuration file whose [defaults] describe window, members and alarm budget.
+    /// A configuration file; its first [[series]] over [defaults] says window, members, alarm budget and grid.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where to write the scores; standard output when not given.
@@ -53,7 +53,7 @@ fn parse_grid(text: &str) -> Result<GridKind, String> {
 pub(super) fn run(args: &ScoreArgs) -> Result<(), CliError> {
     let recording = Recording::open(&args.file, LabelColumn::Ignored).map_err(CliError::failed)?;
     let mut spec = series_spec(args.config.as_deref())?;
-    choose_grid(&mut spec, args.grid, args.config.is_some(), &recording)?;
+    choose_grid(&mut spec, args.grid, args.config.is_some(), recording.at.as_deref())?;
     let name = args.file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     let rows = series_rows(&name, &recording, spec.grid.grid)?;
     let train_rows = args.train_rows.unwrap_or(recording.n_rows() / 3);
