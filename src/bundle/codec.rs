@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{ModelBundle, Provenance};
-use crate::detector::{Detector, Member, MemberError, MemberParts, Normaliser, Scaler, Tensor, rebuild};
+use crate::detector::{Detector, Member, MemberError, MemberParts, Normaliser, Scaler, Switches, Tensor, rebuild};
 use crate::series::ChannelName;
 use crate::verdict::{Calibration, SmoothingSpec, StuckCalibration, StuckSpec};
 
@@ -21,6 +21,8 @@ const FORMAT_VERSION: u32 = 1;
 const METADATA_KEY: &str = "kilter";
 /// Name of the calibration array.
 const CALIBRATION: &str = "calibration.rows";
+/// Name of the array that marks switches, `[channel]`: 1 where a channel is one.
+const SWITCHES: &str = "switches";
 /// Name of the array of levels, `[member + 1, channel]`; the last row is the baseline's.
 const LEVELS: &str = "normaliser.levels";
 /// Name of the scaler array, `[2, channel]`: means, then standard deviations.
@@ -158,12 +160,14 @@ impl ModelBundle {
             shape,
             bytes: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
         };
-        let Detector { scaler, normaliser, .. } = &self.detector;
+        let Detector { scaler, normaliser, switches, .. } = &self.detector;
+        let is_switch: Vec<f64> = switches.is_switch.iter().map(|is| f64::from(u8::from(*is))).collect();
         let levels: Vec<f64> = normaliser.levels.iter().chain([&normaliser.baseline]).flatten().copied().collect();
         vec![
             doubles(CALIBRATION, vec![self.calibration.rows.len()], self.calibration.rows.clone()),
             doubles(LEVELS, vec![normaliser.levels.len() + 1, n_channels], levels),
             doubles(STUCK, vec![n_channels], self.stuck.floors.iter().map(|f| f.unwrap_or(NO_FLOOR)).collect()),
+            doubles(SWITCHES, vec![n_channels], is_switch),
             doubles(SCALER, vec![2, n_channels], [scaler.means.clone(), scaler.sds.clone()].concat()),
         ]
     }
@@ -204,6 +208,7 @@ fn assemble(header: Header, file: &SafeTensors<'_>, id: String) -> Result<ModelB
         return Err(empty);
     }
     let scaler = doubles(file, SCALER, &[2, n_channels])?;
+    let is_switch = doubles(file, SWITCHES, &[n_channels])?.iter().map(|is| *is != 0.0).collect();
     let levels = doubles(file, LEVELS, &[header.members.len() + 1, n_channels])?;
     let mut levels: Vec<Vec<f64>> = levels.chunks_exact(n_channels).map(<[f64]>::to_vec).collect();
     let baseline = levels.pop().unwrap_or_default();
@@ -228,6 +233,7 @@ fn assemble(header: Header, file: &SafeTensors<'_>, id: String) -> Result<ModelB
             scaler: Scaler { means: scaler[..n_channels].to_vec(), sds: scaler[n_channels..].to_vec() },
             members,
             normaliser: Normaliser { levels, baseline },
+            switches: Switches { is_switch },
             n_time: header.n_time,
             n_channels,
         },

@@ -7,7 +7,7 @@ use super::{ModelBundle, Provenance};
 use crate::detector::autoencoder::{self, TrainingProgress, TrainingWindows};
 use crate::detector::{
     Baseline, Detector, DetectorSpec, FittedMember, HeldOut, Kmeans, Member, MemberError, Normaliser, Pca,
-    RandomFeatures, Scaler, TrainingRows, Var, hold_out,
+    RandomFeatures, Scaler, Switches, TrainingRows, Var, hold_out,
 };
 use crate::series::{ChannelName, Timestamp};
 use crate::verdict::{Calibration, SmoothingSpec, StuckCalibration, StuckSpec};
@@ -136,13 +136,15 @@ pub fn fit(
         fitted.insert(position, member);
     }
     let normaliser = normaliser(&held_out, &training);
+    let switches = Switches::fit(&input.values, &input.mask, n_channels, |row| is_used[row]);
     let smoothing = SmoothingSpec {
         live_alpha: spec.live_alpha,
         settled_alpha: spec.settled_alpha,
         settle_delay_rows: spec.settle_delay_rows,
+        acceptance_rows: spec.score_acceptance_rows,
     };
-    let calibration = Calibration::fit(held_out.fused(&normaliser), smoothing);
-    let detector = Detector { scaler, members: fitted, normaliser, n_time, n_channels };
+    let calibration = Calibration::fit(held_out.fused(&normaliser, &switches), smoothing);
+    let detector = Detector { scaler, members: fitted, normaliser, switches, n_time, n_channels };
     let stuck = stuck(input, &is_used);
     let provenance = Provenance {
         first_at: input.first_at,

@@ -4,13 +4,14 @@
 //! u[t] = mean over c of exp( mean over m of ln( q_m[t, c] / v[m, c] + 1e-4 ) )
 //! ```
 //! q is the squared residual of the row's cell, v its mean over held-out rows. The geometric mean asks the members to
-//! agree. Missing cells enter the window as 0 (the mean) and leave every average.
+//! agree. Missing cells enter the window as 0 (the mean) and leave every average; [`Switches`] enter it as they are and
+//! leave the mean over c.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FittedMember, MemberScratch, Scaler};
+use super::{FittedMember, MemberScratch, Scaler, Switches};
 use crate::series::Window;
 use crate::stats::median;
 
@@ -59,6 +60,8 @@ pub struct FusedRow {
 #[derive(Debug, Clone, Default)]
 pub struct RowScratch {
     scaled: Vec<f32>,
+    /// Cells of the last row that are judged, `[channel]`.
+    counted: Vec<bool>,
     member: MemberScratch,
     reconstruction: Vec<f32>,
     /// Squared residuals `[member, channel]`.
@@ -78,6 +81,8 @@ pub struct Detector {
     pub members: Vec<Arc<dyn FittedMember>>,
     /// Their held-out levels.
     pub normaliser: Normaliser,
+    /// Channels that are conditions and not judged.
+    pub switches: Switches,
     /// Rows of a window, T.
     pub n_time: usize,
     /// Channels, C.
@@ -85,7 +90,8 @@ pub struct Detector {
 }
 
 impl Detector {
-    /// Scores the last row of a window into `scratch.row`; false when no cell of that row is present.
+    /// Scores the last row of a window into `scratch.row`; false when no cell of that row can be judged: none is
+    /// present, or only switches are.
     ///
     /// Allocates nothing once `scratch` has seen a row. The same window gives the same bits, whatever came before.
     ///
@@ -102,14 +108,15 @@ impl Detector {
         );
         let last = (self.n_time - 1) * self.n_channels;
         let present = &window.mask[last..];
-        if !present.contains(&true) {
+        self.switches.counted(&window.values[last..], present, &mut scratch.counted);
+        if !scratch.counted.contains(&true) {
             return false;
         }
         scratch.scaled.resize(window.values.len(), 0.0);
         self.scaler.scale_rows(window.values, window.mask, &mut scratch.scaled);
         self.ask_members(scratch);
         let normaliser = &self.normaliser;
-        fuse(&scratch.residuals, present, &normaliser.levels, &mut scratch.row);
+        fuse(&scratch.residuals, &scratch.counted, &normaliser.levels, &mut scratch.row);
         scratch.row.baseline = baseline_residual(&scratch.scaled[last..], present, &normaliser.baseline);
         scratch.row.expected.clear();
         let n_members = self.members.len() as f64;

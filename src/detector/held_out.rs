@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::fusion::{FusedRow, fuse};
-use super::{FittedMember, MemberError, MemberScratch, Normaliser, TrainingRows};
+use super::{FittedMember, MemberError, MemberScratch, Normaliser, Switches, TrainingRows};
 
 /// Fewest windows from which a fold's members are fitted.
 const WINDOWS_MIN: usize = 12;
@@ -79,19 +79,26 @@ impl HeldOut {
         self.residuals.insert(position, residuals);
     }
 
-    /// The fused residual u of every judged row.
-    pub fn fused(&self, normaliser: &Normaliser) -> Vec<f64> {
+    /// The fused residual u of every judged row, in which switches do not count: the training rows show nothing else of
+    /// them than off and on. Rows without another present cell are left out.
+    pub fn fused(&self, normaliser: &Normaliser, switches: &Switches) -> Vec<f64> {
         let (n_channels, n_members) = (self.n_channels, self.residuals.len());
         let mut row = FusedRow::default();
         let mut cells = vec![0.0; n_members * n_channels];
+        let mut counted = vec![false; n_channels];
         (0..self.rows.len())
-            .map(|index| {
+            .filter_map(|index| {
                 let range = index * n_channels..(index + 1) * n_channels;
                 for (m, residuals) in self.residuals.iter().enumerate() {
                     cells[m * n_channels..(m + 1) * n_channels].copy_from_slice(&residuals[range.clone()]);
                 }
-                fuse(&cells, &self.mask[range], &normaliser.levels, &mut row);
-                row.fused
+                for ((counted, present), is_switch) in
+                    counted.iter_mut().zip(&self.mask[range]).zip(&switches.is_switch)
+                {
+                    *counted = *present && !is_switch;
+                }
+                fuse(&cells, &counted, &normaliser.levels, &mut row);
+                counted.contains(&true).then_some(row.fused)
             })
             .collect()
     }

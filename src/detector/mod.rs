@@ -17,6 +17,7 @@ mod power;
 mod random_features;
 mod spec;
 mod spectrum;
+mod switches;
 mod training;
 mod var;
 
@@ -29,5 +30,6 @@ pub use pca::Pca;
 pub use power::{FaultKind, FaultPower, PowerReport, measure_power};
 pub use random_features::RandomFeatures;
 pub use spec::{DetectorSpec, KmeansSpec, PcaSpec, RandomFeaturesSpec, VarSpec};
+pub use switches::Switches;
 pub use training::{Scaler, TrainingRows};
 pub use var::Var;

@@ -134,7 +134,15 @@ pub fn measure_power(detector: &Detector, rows: &[f32], n_draws: usize, seed: u6
                 .map(|_| {
                     let start = rng.random_range(n_time..n_rows - longest);
                     let mut faulty = rows[..(start + longest) * n_channels].to_vec();
-                    inject(&mut faulty, n_channels, &moving, kind, size.unwrap_or(0.0), start..start + fault_rows, &mut rng);
+                    inject(
+                        &mut faulty,
+                        n_channels,
+                        &moving,
+                        kind,
+                        size.unwrap_or(0.0),
+                        start..start + fault_rows,
+                        &mut rng,
+                    );
                     let inside = start..start + fault_rows + ROWS_AFTER;
                     let found = residuals(detector, &faulty, inside.clone());
                     juries.iter().map(|jury| jury.judge(detector, &found, inside.start - (n_time - 1))).collect()
@@ -206,7 +214,7 @@ fn residuals(detector: &Detector, rows: &[f32], wanted: std::ops::Range<usize>) 
 fn fused(detector: &Detector, members: &[usize], residuals: &[f32]) -> Vec<f64> {
     let n_channels = detector.n_channels;
     let levels: Vec<Vec<f64>> = members.iter().map(|m| detector.normaliser.levels[*m].clone()).collect();
-    let present = vec![true; n_channels];
+    let counted: Vec<bool> = detector.switches.is_switch.iter().map(|is_switch| !is_switch).collect();
     let mut row = FusedRow::default();
     let mut cells = Vec::with_capacity(members.len() * n_channels);
     residuals
@@ -214,7 +222,7 @@ fn fused(detector: &Detector, members: &[usize], residuals: &[f32]) -> Vec<f64> 
         .map(|all| {
             cells.clear();
             members.iter().for_each(|m| cells.extend_from_slice(&all[m * n_channels..(m + 1) * n_channels]));
-            fuse(&cells, &present, &levels, &mut row);
+            fuse(&cells, &counted, &levels, &mut row);
             row.fused
         })
         .collect()
@@ -235,7 +243,8 @@ fn inject(
     for _ in 0..n_hit {
         let channel = moving[rng.random_range(0..moving.len())];
         let other = moving[rng.random_range(0..moving.len())];
-        let other = if other == channel { moving[usize::from(moving[0] == channel).min(moving.len() - 1)] } else { other };
+        let other =
+            if other == channel { moving[usize::from(moving[0] == channel).min(moving.len() - 1)] } else { other };
         let sign = if rng.random_bool(0.5) { 1.0 } else { -1.0 };
         for (i, row) in span.clone().enumerate() {
             let now = f64::from(clean[row * n_channels + channel]);
@@ -262,7 +271,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::detector::{Baseline, FittedMember, Normaliser, Pca, PcaSpec, Scaler, TrainingRows};
+    use crate::detector::{Baseline, FittedMember, Normaliser, Pca, PcaSpec, Scaler, Switches, TrainingRows};
 
     #[test]
     fn larger_faults_are_seen_more_often_and_the_skill_is_against_pca() {
@@ -281,6 +290,7 @@ mod tests {
             scaler: Scaler { means: vec![0.0; 2], sds: vec![1.0; 2] },
             members,
             normaliser: Normaliser { levels: vec![vec![0.01; 2], vec![1.0; 2]], baseline: vec![1.0; 2] },
+            switches: Switches { is_switch: vec![false; 2] },
             n_time: 16,
             n_channels: 2,
         };

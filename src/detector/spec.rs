@@ -99,6 +99,8 @@ pub struct DetectorSpec {
     pub settled_alpha: f64,
     /// Rows the settled score looks ahead.
     pub settle_delay_rows: usize,
+    /// Rows in which a lasting rise of the residual by one log unit leaves the scores; 0 for never.
+    pub score_acceptance_rows: usize,
     /// Seed of everything random.
     pub seed: u64,
 }
@@ -119,6 +121,7 @@ impl Default for DetectorSpec {
             live_alpha: 0.03,
             settled_alpha: 0.02,
             settle_delay_rows: 31,
+            score_acceptance_rows: 1000,
             seed: 0,
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::stats::{Ewma, PValue, SettledKernel, quantile_sorted, sorted};
+use crate::stats::{Ewma, PValue, SettledKernel, median, quantile_sorted, sorted};
 
 /// Share of held-out rows below the notable level, 1.0 on the display scale.
 const NOTABLE_SHARE: f64 = 0.995;
@@ -18,11 +18,13 @@ pub struct SmoothingSpec {
     pub settled_alpha: f64,
     /// Rows the settled score looks ahead.
     pub settle_delay_rows: usize,
+    /// Rows in which a lasting rise of the residual by one log unit leaves the scores; 0 for never.
+    pub acceptance_rows: usize,
 }
 
 impl Default for SmoothingSpec {
     fn default() -> Self {
-        Self { live_alpha: 0.03, settled_alpha: 0.02, settle_delay_rows: 31 }
+        Self { live_alpha: 0.03, settled_alpha: 0.02, settle_delay_rows: 31, acceptance_rows: 1000 }
     }
 }
 
@@ -39,6 +41,8 @@ pub struct Calibration {
     pub settled_notable: f64,
     /// Live levels of the held-out rows, sorted upwards.
     live_sorted: Vec<f64>,
+    /// Median of the logarithms of the held-out residuals.
+    pub(super) median_log: f64,
 }
 
 impl Calibration {
@@ -54,6 +58,7 @@ impl Calibration {
             live_notable: notable(&live_sorted),
             settled_notable: notable(&sorted(settled)),
             live_sorted,
+            median_log: median(&rows.iter().map(|u| u.max(f64::MIN_POSITIVE).ln()).collect::<Vec<_>>()),
             rows,
             smoothing,
         }
@@ -88,7 +93,7 @@ mod tests {
     #[test]
     fn levels_are_quantiles_of_the_same_smoothing() {
         let rows: Vec<f64> = (0..1000).map(|i| f64::from(i * 7919 % 1000)).collect();
-        let none = SmoothingSpec { live_alpha: 1.0, settled_alpha: 1.0, settle_delay_rows: 0 };
+        let none = SmoothingSpec { live_alpha: 1.0, settled_alpha: 1.0, settle_delay_rows: 0, acceptance_rows: 0 };
         let calibration = Calibration::fit(rows, none);
         // Without smoothing the levels are quantiles of 0..999 themselves.
         assert!((calibration.live_notable - 0.995 * 999.0).abs() < 1e-9);

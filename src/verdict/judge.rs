@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::betting::{Betting, BettingState};
-use super::slow_baseline::LevelShift;
+use super::slow_baseline::{LevelShift, SlowBaseline};
 use super::spot::{Spot, SpotState};
 use super::threshold::{ThresholdRule, ThresholdState};
 use super::{Calibration, DecisionRule, DecisionSpec};
@@ -48,6 +48,7 @@ enum RuleState {
 /// All that changes while judging; a judge resumed from it continues bit for bit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JudgeState {
+    forgiving: SlowBaseline,
     live: Ewma,
     settled: SettledKernel<Timestamp>,
     rule: RuleState,
@@ -57,6 +58,8 @@ pub struct JudgeState {
 #[derive(Debug, Clone)]
 pub struct Judge {
     calibration: Arc<Calibration>,
+    /// The lasting rise that the scores no longer show.
+    forgiving: SlowBaseline,
     live: Ewma,
     settled: SettledKernel<Timestamp>,
     rule: Rule,
@@ -75,6 +78,7 @@ impl Judge {
         };
         let smoothing = &calibration.smoothing;
         Self {
+            forgiving: SlowBaseline::default(),
             live: Ewma::new(smoothing.live_alpha),
             settled: SettledKernel::new(smoothing.settled_alpha, smoothing.settle_delay_rows),
             rule,
@@ -93,10 +97,11 @@ impl Judge {
     }
 
     fn judge(&mut self, at: Timestamp, fused: f64, is_scoring: bool) -> RowJudgement {
-        let level = self.live.push(fused);
+        let shown = if is_scoring { self.forgive(fused) } else { fused };
+        let level = self.live.push(shown);
         let live_score = level / self.calibration.live_notable;
         let notable = self.calibration.settled_notable;
-        let settled = self.settled.push(at, fused).map(|(at, level)| (at, level / notable));
+        let settled = self.settled.push(at, shown).map(|(at, level)| (at, level / notable));
         let accepted_shift = match &mut self.rule {
             _ if !is_scoring => None,
             Rule::Betting(rule) => rule.push(fused),
@@ -121,6 +126,15 @@ impl Judge {
         }
     }
 
+    /// A residual as the scores take it in: without the lasting rise accepted before it.
+    fn forgive(&mut self, fused: f64) -> f64 {
+        let shown = fused * (-self.forgiving.forgiven()).exp();
+        let rows = self.calibration.smoothing.acceptance_rows;
+        let step = if rows == 0 { 0.0 } else { 1.0 / rows as f64 };
+        self.forgiving.follow(fused.max(f64::MIN_POSITIVE).ln(), self.calibration.median_log, step, false);
+        shown
+    }
+
     /// Settled scores of the rows still waiting, with the look-ahead there is. For the end of a recording.
     pub fn settle_rest(&self) -> Vec<(Timestamp, f64)> {
         let notable = self.calibration.settled_notable;
@@ -129,6 +143,7 @@ impl Judge {
 
     /// Takes back an accepted level shift: the learned level counts as normal again.
     pub fn undo_shift(&mut self) {
+        self.forgiving.undo();
         match &mut self.rule {
             Rule::Betting(rule) => rule.undo_shift(),
             Rule::Spot(rule) => rule.undo_shift(),
@@ -143,11 +158,12 @@ impl Judge {
             Rule::Spot(rule) => RuleState::Spot(rule.state.clone()),
             Rule::Threshold(rule) => RuleState::Threshold(rule.state.clone()),
         };
-        JudgeState { live: self.live.clone(), settled: self.settled.clone(), rule }
+        JudgeState { forgiving: self.forgiving.clone(), live: self.live.clone(), settled: self.settled.clone(), rule }
     }
 
     /// Continues from a saved state. When the decision rule has changed since, it starts anew and the smoothing goes on.
     pub fn resume(&mut self, state: JudgeState) {
+        self.forgiving = state.forgiving;
         self.live = state.live;
         self.settled = state.settled;
         match (&mut self.rule, state.rule) {

@@ -2,8 +2,8 @@
 
 mod architecture;
 mod cli;
-mod detection;
 mod config;
+mod detection;
 mod http;
 mod judge;
 mod lifecycle;
