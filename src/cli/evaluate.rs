@@ -320,6 +320,7 @@ fn overall(summary: &[ContenderSummary]) -> Table {
         "onset recall",
         "openings/10k",
         "in alert",
+        "before events",
         "delay, rows",
         "realised/promised",
         "s a series",
@@ -348,13 +349,15 @@ fn overall(summary: &[ContenderSummary]) -> Table {
     table
 }
 
-fn alert_cells(means: &Means) -> [String; 6] {
+fn alert_cells(means: &Means) -> [String; 7] {
+    let percent = |share: Option<f64>| share.map_or_else(dash, |share| format!("{:.1} %", 100.0 * share));
     [
         number(means.affiliation_f1, 3),
         number(means.event_recall, 2),
         number(means.onset_recall, 2),
         number(means.openings_per_10k, 1),
-        means.time_in_alert.map_or_else(dash, |share| format!("{:.1} %", 100.0 * share)),
+        percent(means.time_in_alert),
+        percent(means.time_in_alert_before),
         number(means.onset_delay, 0),
     ]
 }

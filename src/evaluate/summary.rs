@@ -24,8 +24,10 @@ pub struct Means {
     pub onset_recall: Option<f64>,
     /// False openings per 10,000 normal rows.
     pub openings_per_10k: Option<f64>,
-    /// Share of normal rows in alert.
+    /// Share of normal rows in alert, those after an event included.
     pub time_in_alert: Option<f64>,
+    /// Share of the normal rows before the first event in alert.
+    pub time_in_alert_before: Option<f64>,
     /// Median rows from an event's start to the opening.
     pub onset_delay: Option<f64>,
     /// In the manner of NAB, per series.
@@ -168,9 +170,17 @@ fn means(members: &[(&LabelledSeries, &ContenderReport)]) -> Means {
         onset_recall: over(&|report| report.alerts.onset.onset_recall),
         openings_per_10k: over(&|report| report.alerts.onset.openings_per_10k),
         time_in_alert: over(&|report| report.alerts.onset.time_in_alarm),
+        time_in_alert_before: pooled_time(members),
         onset_delay: over(&|report| report.alerts.onset.onset_delay_median),
         nab_like: over(&|report| report.alerts.nab_like),
     }
+}
+
+/// Share in alert of the rows before the first event, pooled over series.
+fn pooled_time(members: &[(&LabelledSeries, &ContenderReport)]) -> Option<f64> {
+    let mut budget = BudgetCheck::default();
+    members.iter().for_each(|(_, report)| budget += report.alerts.budget);
+    budget.time_in_alert()
 }
 
 /// The mean of each measure over the groups that have labelled series; unlabelled groups count false alarms only in
@@ -187,6 +197,7 @@ fn mean_of_means<'a>(groups: impl Iterator<Item = &'a Means>) -> Means {
         onset_recall: over(&|means| means.onset_recall),
         openings_per_10k: over(&|means| means.openings_per_10k),
         time_in_alert: over(&|means| means.time_in_alert),
+        time_in_alert_before: over(&|means| means.time_in_alert_before),
         onset_delay: over(&|means| means.onset_delay),
         nab_like: over(&|means| means.nab_like),
     }

@@ -15,9 +15,16 @@ pub struct BudgetCheck {
     pub promised: f64,
     /// Openings met.
     pub realised: usize,
+    /// Rows of them in alert.
+    pub in_alert: usize,
 }
 
 impl BudgetCheck {
+    /// Share of the rows in alert. `None` without rows.
+    pub fn time_in_alert(&self) -> Option<f64> {
+        (self.rows > 0).then(|| self.in_alert as f64 / self.rows as f64)
+    }
+
     /// Realised / promised; 1 is as promised, above 1 is a broken promise. `None` when nothing was promised.
     pub fn ratio(&self) -> Option<f64> {
         (self.promised > 0.0).then(|| self.realised as f64 / self.promised)
@@ -29,6 +36,7 @@ impl AddAssign for BudgetCheck {
         self.rows += other.rows;
         self.promised += other.promised;
         self.realised += other.realised;
+        self.in_alert += other.in_alert;
     }
 }
 
@@ -45,7 +53,8 @@ pub fn budget_check(track: &AlarmTrack<'_>, from: usize, openings_per_row: f64) 
         0 => 0,
         _ => track.runs().iter().filter(|run| (from..end).contains(&run.start)).count(),
     };
-    BudgetCheck { rows, promised: rows as f64 * openings_per_row, realised }
+    let in_alert = track.alarm()[end - rows..end].iter().filter(|is_alarm| **is_alarm).count();
+    BudgetCheck { rows, promised: rows as f64 * openings_per_row, realised, in_alert }
 }
 
 #[cfg(test)]
@@ -57,7 +66,7 @@ mod tests {
         let label: Vec<bool> = (0..1000).map(|row| (600..620).contains(&row)).collect();
         let alarm: Vec<bool> = (0..1000).map(|row| [50, 150, 151, 300, 605, 900].contains(&row)).collect();
         let found = budget_check(&AlarmTrack::new(&label, &alarm).unwrap(), 100, 1.0 / 250.0);
-        assert_eq!(found, BudgetCheck { rows: 500, promised: 2.0, realised: 2 });
+        assert_eq!(found, BudgetCheck { rows: 500, promised: 2.0, realised: 2, in_alert: 3 });
         assert_eq!(found.ratio(), Some(1.0));
     }
 }
