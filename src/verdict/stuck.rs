@@ -107,7 +107,7 @@ mod tests {
         }
         let mut first = None;
         for row in 0..60 {
-            if watch.push(&[Some(0.3), Some(5.0)], &calibration)[0] {
+            if watch.push(&[Some(3.0), Some(5.0)], &calibration)[0] {
                 first.get_or_insert(row);
             }
         }
