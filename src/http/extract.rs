@@ -37,7 +37,11 @@ pub(super) struct Body<T>(pub(super) T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let axum::Json(body) = axum::Json::from_request(request, state).await?;
-        Ok(Self(body))
+        let axum::Json(body) = axum::Json::<serde_json::Value>::from_request(request, state).await?;
+        if !body.is_object() {
+            // A struct would also be read from a list of its fields, which no document describes.
+            return Err(ApiError::Body("the body must be a JSON object".to_owned()));
+        }
+        serde_json::from_value(body).map(Self).map_err(|error| ApiError::Body(error.to_string()))
     }
 }

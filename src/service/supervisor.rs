@@ -342,8 +342,8 @@ pub(super) fn now() -> Timestamp {
 }
 
 fn about(config: &Config) -> About {
-    let topics: Vec<String> = config.series.iter().map(|entry| entry.topic.as_str().to_owned()).collect();
-    About { broker: config.mqtt.servers.first().map(ToString::to_string), topics, ..About::default() }
+    let entries: Vec<_> = config.series.iter().map(|entry| (&entry.topic, &entry.payload)).collect();
+    About::listening(config.mqtt.servers.first().map(ToString::to_string), &entries)
 }
 
 /// What stands on `<base>/bridge/info`.

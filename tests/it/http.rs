@@ -327,10 +327,12 @@ fn stopping_the_server_ends_its_streams() {
 fn the_service_answers_as_its_document_says() {
     let served = plant();
     served.commit(&[opened(PUMP, 390)]);
-    // Event streams do not end, so they are left to the tests above.
+    // Event streams do not end, so they are left to the tests above. That a request which fits the document is always
+    // taken is not asked for: an end before its start is refused, and no schema can say so.
     let status = std::process::Command::new("schemathesis")
         .args(["run", &format!("{}/openapi.json", served.base), "--exclude-path-regex", "/(live|stream)$"])
         .args(["--seed", "1", "--max-examples", "60", "--no-color", "--generation-database", "none"])
+        .args(["--exclude-checks", "positive_data_acceptance"])
         .status()
         .expect("schemathesis is installed (pip install schemathesis)");
     assert!(status.success(), "an answer that the document does not describe, or a 500");

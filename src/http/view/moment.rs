@@ -21,15 +21,24 @@ impl Moment {
         Self(Timestamp::from_ms(jiff::Timestamp::now().as_millisecond()))
     }
 
-    /// Reads every form that [`Timestamp::parse`] reads. A `+` of a time zone that a careless client did not
-    /// percent-encode arrives as a space; it is read as the `+` that was meant.
+    /// Reads RFC 3339 and the other written forms of [`Timestamp::parse`], but no epoch numbers: whether `1795521600`
+    /// means seconds or milliseconds would be a guess. A `+` of a time zone that a careless client did not
+    /// percent-encode arrives as a space and is read as the `+` that was meant; a time before 1970 or after 9999 is the
+    /// nearest one that can be stored, which asks for the same rows.
     ///
     /// # Errors
-    /// When the text is not a time.
+    /// When the text is not a written time.
     pub fn parse(text: &str) -> Result<Self, TimeError> {
-        Timestamp::parse(text)
+        if text.trim().parse::<f64>().is_ok() {
+            return Err(TimeError::Unreadable { found: text.chars().take(64).collect() });
+        }
+        let read = |text: &str| match Timestamp::parse(text) {
+            Err(TimeError::OutOfRange { found }) => Ok(Timestamp::from_ms((found * 1e3) as i64)),
+            other => other,
+        };
+        read(text)
             .or_else(|error| match text.rsplit_once(' ') {
-                Some((time, zone)) => Timestamp::parse(&format!("{time}+{zone}")).map_err(|_| error),
+                Some((time, zone)) => read(&format!("{time}+{zone}")).map_err(|_| error),
                 None => Err(error),
             })
             .map(Self)
@@ -81,9 +90,12 @@ mod tests {
     fn a_moment_is_rfc_3339_in_utc_both_ways() {
         let at = Moment(Timestamp::from_ms(1_795_521_600_005));
         assert_eq!(serde_json::to_string(&at).unwrap(), "\"2026-11-24T12:00:00.005Z\"");
-        for text in ["2026-11-24T13:00:00.005+01:00", "2026-11-24T13:00:00.005 01:00", "1795521600005"] {
+        for text in ["2026-11-24T13:00:00.005+01:00", "2026-11-24T13:00:00.005 01:00", "2026-11-24 12:00:00.005"] {
             assert_eq!(Moment::parse(text), Ok(at), "{text}");
         }
-        assert!(Moment::parse("tomorrow noon").is_err());
+        for text in ["tomorrow noon", "1795521600005", "0.5", ""] {
+            assert!(Moment::parse(text).is_err(), "{text}");
+        }
+        assert_eq!(Moment::parse("0350-12-18T03:24:16Z"), Ok(Moment(Timestamp::from_ms(0))));
     }
 }

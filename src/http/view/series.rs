@@ -66,8 +66,12 @@ impl SeriesView {
         Self {
             series: row.series.into(),
             state: row.state,
-            state_since: row.state_at.into(),
-            reason: row.state_reason,
+            // Nothing is said about a series' state before the first change.
+            state_since: row.state_at.max(row.first_at).into(),
+            reason: match row.state_reason.as_str() {
+                "" => "rows are gathered for a first model".to_owned(),
+                _ => row.state_reason,
+            },
             channels: row.channels.into_iter().map(String::from).collect(),
             first_at: row.first_at.into(),
             last_at: row.last_at.map(Moment),
