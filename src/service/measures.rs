@@ -62,6 +62,13 @@ impl Intake {
             }
         }
         counters.over_channel_limit.increment(processed.heard.over_channel_limit);
+        // Mostly none of them, so their counters are looked up only when there is something to count.
+        for (kind, n) in processed.heard.counts.irregularities() {
+            if n > 0 {
+                let series = first.series.as_str().to_owned();
+                counter!("kilter_irregularities_total", "series" => series, "kind" => kind).increment(n);
+            }
+        }
     }
 }
 

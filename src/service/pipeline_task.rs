@@ -99,6 +99,7 @@ impl PipelineTask {
                 Ok(decoded) => {
                     let processed = self.pipeline.on_message(decoded.route, &decoded.readings, message.received_at);
                     self.intake.on_processed(&message, &decoded.readings, &processed);
+                    self.refusals.on_members_left_out(&message.topic, &decoded, Instant::now());
                     outcomes.extend(processed.outcomes);
                 }
                 Err(refusal) => self.refusals.on_refused(&message.topic, &refusal, Instant::now()),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use metrics::counter;
 
-use crate::decode::DecodeError;
+use crate::decode::{DecodeError, Decoded};
 
 /// One reason is logged once in so long; what came meanwhile is told as a count.
 const LOG_PERIOD: Duration = Duration::from_secs(60);
@@ -28,6 +28,20 @@ impl Refusals {
         counter!("kilter_messages_total", "result" => error.reason()).increment(1);
         if let Some(n_silent) = self.may_log(error.reason(), now) {
             tracing::warn!(topic, reason = error.reason(), n_silent, %error, "a message was refused");
+        }
+    }
+
+    /// Members of a message were left out, though the message was not: a channel changed its type, or a name is none.
+    pub(super) fn on_members_left_out(&mut self, topic: &str, decoded: &Decoded, now: Instant) {
+        for (reason, n) in [("wrong_type", decoded.n_wrong_type), ("bad_name", decoded.n_bad_name)] {
+            if n == 0 {
+                continue;
+            }
+            counter!("kilter_members_left_out_total", "reason" => reason).increment(u64::from(n));
+            let complaint = if reason == "wrong_type" { "member: wrong_type" } else { "member: bad_name" };
+            if let Some(n_silent) = self.may_log(complaint, now) {
+                tracing::warn!(topic, reason, n_silent, "members of a message were left out");
+            }
         }
     }
 

@@ -46,6 +46,20 @@ impl Counts {
         ]
     }
 
+    /// What else there was to see, each with its stable label: readings that came out of order, shared a cell or said
+    /// that there is no value; cells that were held, interpolated or left missing; rows that a gap left out.
+    pub fn irregularities(&self) -> [(&'static str, u64); 7] {
+        [
+            ("out_of_order", self.out_of_order),
+            ("crowded", self.crowded),
+            ("without_value", self.without_value),
+            ("held_cell", self.held_cells),
+            ("interpolated_cell", self.interpolated_cells),
+            ("missing_cell", self.missing_cells),
+            ("skipped_row", self.skipped_rows),
+        ]
+    }
+
     /// Readings counted.
     pub fn n_readings(&self) -> u64 {
         self.results().iter().map(|(_, n)| n).sum()

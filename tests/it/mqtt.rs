@@ -1,6 +1,7 @@
 //! The MQTT source and `kilter publish` against a real broker.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -309,6 +310,53 @@ async fn a_log_in_is_read_from_a_file_and_a_wrong_one_is_said() {
     let mut source = Running::start(params(&broker, log_in));
     let refused = |connection: &Connection| matches!(connection, Connection::Disconnected { reason, .. } if reason.contains("refused"));
     timeout(PATIENCE, source.connection.wait_for(refused)).await.expect("in time").expect("running");
+    source.crash().await;
+}
+
+/// A certificate authority, a server and a client, made by openssl in `directory`.
+fn certificates(directory: &Path) {
+    let script = "set -e
+        key='-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes'
+        openssl req -x509 $key -days 2 -subj /CN=test-ca -keyout ca.key -out ca.pem -addext basicConstraints=critical,CA:TRUE
+        printf 'subjectAltName=IP:127.0.0.1\\nbasicConstraints=CA:FALSE\\n' > extensions
+        for name in server client; do
+            openssl req $key -subj /CN=$name -keyout $name.key -out $name.csr
+            openssl x509 -req -in $name.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile extensions -out $name.pem
+        done";
+    let made = std::process::Command::new("sh").args(["-c", script]).current_dir(directory).output().expect("a shell");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs mosquitto"]
+async fn both_sides_prove_themselves_with_certificates() {
+    let directory = tempfile::TempDir::new().expect("a directory");
+    certificates(directory.path());
+    let path = directory.path().display();
+    let broker = Mosquitto::start_with(&format!(
+        "cafile {path}/ca.pem\ncertfile {path}/server.pem\nkeyfile {path}/server.key\nrequire_certificate true"
+    ));
+    let encrypted = |config: &mut MqttConfig| {
+        config.servers = vec![broker.url().replace("mqtt://", "mqtts://")];
+        config.tls_ca = Some(directory.path().join("ca.pem"));
+        config.tls_cert = Some(directory.path().join("client.pem"));
+        config.tls_key = Some(directory.path().join("client.key"));
+    };
+    let mut source = Running::start(params(&broker, encrypted));
+    source.connected().await;
+    let mut publisher = Publisher::connect(&params(&broker, encrypted), "publisher-tls").expect("options");
+    publisher.publish("plant/p".to_owned(), "7").await.expect("sent");
+    publisher.finish().await.expect("confirmed");
+    assert_eq!(source.next_texts(1, true).await, ["7"]);
+    assert_eq!(source.stop().await, Ended::Stopped);
+
+    let stranger = |config: &mut MqttConfig| {
+        encrypted(config);
+        (config.tls_cert, config.tls_key) = (None, None);
+    };
+    let mut source = Running::start(params(&broker, stranger));
+    let is_refused = |connection: &Connection| matches!(connection, Connection::Disconnected { .. });
+    timeout(PATIENCE, source.connection.wait_for(is_refused)).await.expect("in time").expect("running");
     source.crash().await;
 }
 
