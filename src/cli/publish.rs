@@ -165,7 +165,9 @@ fn json_number(value: Option<f64>) -> String {
 
 async fn play(args: &PublishArgs, params: &MqttParams, players: &[Player]) -> Result<u64, CliError> {
     let began = Instant::now();
-    let client_id = format!("kilter-publish-{}-{:08x}", std::process::id(), rand::random::<u32>());
+    // Two players must not share a session: the process tells them apart on one machine, the clock elsewhere.
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos();
+    let client_id = format!("kilter-publish-{}-{nanos:08x}", std::process::id());
     let mut publisher = Publisher::connect(params, &client_id).map_err(CliError::failed)?;
     let n_rows = players.iter().map(|player| player.at.len()).max().unwrap_or(0);
     let mut n_messages = 0;

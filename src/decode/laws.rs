@@ -1,5 +1,7 @@
 //! Payloads as senders write them, good and bad, and what holds for every sequence of bytes.
 
+#![cfg(test)]
+
 use proptest::prelude::*;
 
 use super::*;

@@ -9,7 +9,6 @@ mod error;
 mod event_time;
 mod filter;
 mod json;
-#[cfg(test)]
 mod laws;
 mod number;
 mod payload;

@@ -1,5 +1,7 @@
 //! What holds for every sequence of messages, and hand-counted examples of each policy.
 
+#![cfg(test)]
+
 use std::sync::LazyLock;
 
 use proptest::prelude::*;

@@ -12,7 +12,6 @@ mod assembler;
 mod counts;
 mod fill;
 mod grid;
-#[cfg(test)]
 mod laws;
 mod open_row;
 

@@ -311,9 +311,9 @@ fn raw_string_end(text: &[char], start: usize) -> usize {
     position(text, start + 2 + n_hashes, closes) + n_hashes + 1
 }
 
-/// The part before the test module: tests may use what only tests have.
+/// The part before the test module, or nothing of a file that is one: tests may use what only tests have.
 fn before_tests(code: &str) -> &str {
-    code.split_once("#[cfg(test)]").map_or(code, |(before, _)| before)
+    code.split_once("cfg(test)]").map_or(code, |(before, _)| before)
 }
 
 /// First names of every path that begins with `root::`, groups included.
