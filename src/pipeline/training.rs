@@ -4,7 +4,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use super::chain::{Chain, Phase};
-use super::{FitWanted, SeriesSpec};
+use super::{FitWanted, SeriesSpec, WarmUp};
 use crate::bundle::{FitError, FitInput, FitProgress, ModelBundle, fit};
 use crate::series::{ChannelName, Frame, Timestamp};
 
@@ -35,7 +35,12 @@ pub fn train(
 ) -> Result<Trained, FitError> {
     let order = sorted_order(channels);
     let input = fit_input(frames, channels, &order, &wanted.excluded);
-    let bundle = Arc::new(fit(&input, &spec.detector, progress)?);
+    let mut detector = spec.detector.clone();
+    if let WarmUp::Rows(_) = spec.warm_up {
+        // The only fit there will be: every member that was asked for takes part.
+        detector.autoencoder_from_rows = detector.autoencoder_from_rows.min(detector.members_from_rows);
+    }
+    let bundle = Arc::new(fit(&input, &detector, progress)?);
     let decision = spec.decision_for(bundle.calibration.n_rows());
     let mut chain = Chain::new(Arc::clone(&bundle), &decision, order);
     let mut before = None;

@@ -137,10 +137,14 @@ impl Service {
             let options = connect_options(&params, &params.servers[0], &config.mqtt.client_id)?;
             let (publisher, connection) = MqttPublisher::new(options, &config.notify)?;
             publisher.restore(&store.restore().await?);
+            store.add_target("mqtt").await?;
             Some((publisher, connection))
         } else {
             None
         };
+        for webhook in &config.notify.webhooks {
+            store.add_target(&format!("webhook:{}", webhook.name)).await?;
+        }
         // Room for every message that may be under way: the store may be slow without the broker noticing.
         let queue_capacity = usize::from(config.mqtt.receive_maximum);
         let source = MqttSource::new(params);

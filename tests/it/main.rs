@@ -4,6 +4,7 @@ mod architecture;
 mod cli;
 mod config;
 mod detection;
+mod durability;
 mod http;
 mod judge;
 mod lifecycle;
