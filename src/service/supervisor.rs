@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::batch::{Answer, Batch, FitJob, Progress};
+use super::keeper::keep;
 use super::measures::Intake;
 use super::pipeline_task::PipelineTask;
 use super::refusals::Refusals;
@@ -252,6 +253,7 @@ impl Service {
             publishing_task = Some(tokio::spawn(connection.run(info, health, stopped(beside_stops.clone()))));
             publisher = Some(to_broker);
         }
+        let keeper = tokio::spawn(keep(store.clone(), config.retention.clone(), beside_stops));
         let writer = WriterTask {
             store: store.clone(),
             batches,
@@ -327,6 +329,7 @@ impl Service {
         if let Some(publishing) = publishing_task {
             let _ = publishing.await;
         }
+        let _ = keeper.await;
         if let Some(http) = http {
             let _ = http.await;
         }
