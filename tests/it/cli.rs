@@ -49,3 +49,24 @@ fn the_version_is_the_package_version() {
     let printed = kilter().arg("--version").output().expect("the program runs").stdout;
     assert_eq!(String::from_utf8_lossy(&printed).trim(), concat!("kilter ", env!("CARGO_PKG_VERSION")));
 }
+
+#[test]
+fn a_faulty_configuration_exits_with_78_and_tells_every_fault() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("kilter.toml");
+    std::fs::write(&path, "[mqtt]\nqoss = 1\n[defaults]\nstride = \"soon\"\n").expect("written");
+    for command in ["check", "run"] {
+        let output = kilter().arg(command).arg("--config").arg(&path).output().expect("runs");
+        assert_eq!(output.status.code(), Some(78), "{command}");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.contains("2 faults") && told.contains("mqtt.qoss") && told.contains("`qos`"), "{told}");
+        assert!(told.contains("defaults.stride: found \"soon\"; allowed: "), "{told}");
+    }
+    let absent = dir.path().join("absent.toml");
+    kilter().args(["check", "--config"]).arg(&absent).assert().code(78);
+}
+
+#[test]
+fn the_shown_configuration_passes_the_check() {
+    kilter().args(["check", "--config", "config/kilter.toml"]).assert().success();
+}

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use kilter::config::{Config, ConfigError, Fault, LimitsConfig, LogConfig, SeriesKeys, known_keys};
 use kilter::http::HttpConfig;
+use kilter::ingest::mqtt::MqttConfig;
 use kilter::notify::{HomeAssistantConfig, MqttPublishConfig};
 use kilter::store::{Retention, StoreConfig};
 use kilter::windowing::GridSpec;
@@ -39,6 +40,7 @@ fn the_shown_file_shows_every_key() {
             assert!(is_shown, "[{section}] does not show `{key}`");
         }
     };
+    check("mqtt", known_keys::<MqttConfig>());
     check("store", known_keys::<StoreConfig>());
     check("retention", known_keys::<Retention>());
     check("http", known_keys::<HttpConfig>());

@@ -6,6 +6,9 @@ use rumqttc::{MqttOptions, TlsConfiguration, TlsError, Transport};
 
 use super::{MqttParams, Server};
 
+/// Holds the password when the section names no other place; wins over `password`.
+const PASSWORD_VARIABLE: &str = "KILTER_MQTT_PASSWORD";
+
 /// Why a connection cannot even be tried.
 #[derive(Debug, thiserror::Error)]
 pub enum OptionsError {
@@ -73,7 +76,8 @@ fn password(params: &MqttParams) -> Result<Option<Vec<u8>>, OptionsError> {
             .map(|text| Some(text.into_bytes()))
             .map_err(|cause| OptionsError::Environment { name: name.clone(), cause });
     }
-    Ok(config.password.clone().map(String::into_bytes))
+    let from_environment = std::env::var(PASSWORD_VARIABLE).ok();
+    Ok(from_environment.or_else(|| config.password.clone()).map(String::into_bytes))
 }
 
 fn tls(params: &MqttParams) -> Result<TlsConfiguration, OptionsError> {
