@@ -249,7 +249,7 @@ fn a_series_is_zoomed_by_keys_and_by_dragging() {
     browser.size(1280, 900, "light");
     browser.open(&served, "#/series/hall%201%2Fpump-3");
     browser.wait_for_text("Channels");
-    wait_for("the charts", || browser.run("return document.querySelectorAll('.uplot').length") == 4);
+    wait_for("the charts", || browser.run("return document.querySelectorAll('.uplot').length") == 5);
     let range = || browser.run("return document.querySelector('.segments + div .soft').textContent");
     let whole = range();
     browser.run("document.querySelector('.chart').focus()");

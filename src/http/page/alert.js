@@ -7,7 +7,7 @@ import { Chart } from "./chart.js";
 import { duration, ms, time } from "./clock.js";
 import { announce, fact, h, link } from "./dom.js";
 import * as live from "./live.js";
-import { channelColumns, loadRows, scoreColumns, stride } from "./rows.js";
+import { channelColumns, evidenceColumns, loadRows, scoreColumns, stride } from "./rows.js";
 import { howSure, number, percent, sentence, stateBadge, word } from "./words.js";
 
 const ROWS_AROUND = 120;
@@ -35,10 +35,13 @@ export async function alertView(root, id) {
     return [ms(alert.opened_at) - around, Math.max(until(), ms(alert.opened_at)) + around / 3];
   };
   const common = { sync: "alert", bounds: () => bounds().map((at) => at / 1000), ranges: () => [[ms(alert.opened_at) / 1000, until() / 1000]] };
-  const scoreChart = new Chart({ ...common, label: "Live score and evidence around the alert", height: 190, fromZero: true, level: { value: 1, name: "notable; alerts open at evidence 1.0" },
-    series: [{ label: "live score", colour: "live", width: 1.8 }, { label: "settled score", colour: "settled" }, { label: "evidence", colour: "evidence", dash: [5, 3] }] });
-  charts.push(scoreChart);
-  chartsBox.append(scoreChart.element);
+  const scoreChart = new Chart({ ...common, label: "Live score and settled score around the alert", height: 180, fromZero: true, level: { value: 1, name: "notable" },
+    series: [{ label: "live score", colour: "live", width: 1.8 }, { label: "settled score", colour: "settled" }] });
+  // Scores may reach a hundred, evidence rarely passes 2: on one axis it could not be seen.
+  const evidenceChart = new Chart({ ...common, label: "Evidence", height: 96, fromZero: true, level: { value: 1, name: "an alert opens" },
+    series: [{ label: "evidence", colour: "evidence" }] });
+  charts.push(scoreChart, evidenceChart);
+  chartsBox.append(scoreChart.element, evidenceChart.element);
   const channelCharts = new Map();
 
   function render() {
@@ -54,6 +57,7 @@ export async function alertView(root, id) {
     renderActions();
     renderBlame();
     scoreChart.set(scoreColumns(rows));
+    evidenceChart.set(evidenceColumns(rows));
     for (const [channel, chart] of channelCharts) chart.set(channelColumns(rows, channel));
     renderHistory();
   }

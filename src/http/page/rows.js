@@ -35,7 +35,9 @@ export async function loadRows(name, from, to, stride) {
 const seconds = (text) => ms(text) / 1000;
 
 export const scoreColumns = ({ scores }) =>
-  columns(withGaps(scores.map((row) => [seconds(row.at), row.live_score, row.settled_score, row.evidence])), 4);
+  columns(withGaps(scores.map((row) => [seconds(row.at), row.live_score, row.settled_score])), 3);
+
+export const evidenceColumns = ({ scores }) => columns(withGaps(scores.map((row) => [seconds(row.at), row.evidence])), 2);
 
 export const memberColumns = ({ scores }) =>
   columns(withGaps(scores.map((row) => [seconds(row.at), row.autoencoder_error, row.pca_error, row.baseline_error])), 4);

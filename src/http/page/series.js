@@ -7,7 +7,7 @@ import { Chart } from "./chart.js";
 import { duration, fullText, ms, time, zone } from "./clock.js";
 import { announce, fact, h, link } from "./dom.js";
 import * as live from "./live.js";
-import { channelColumns, loadRows, memberColumns, scoreColumns, stride, strideText } from "./rows.js";
+import { channelColumns, evidenceColumns, loadRows, memberColumns, scoreColumns, stride, strideText } from "./rows.js";
 import { count, number, stateBadge, why } from "./words.js";
 
 const ROWS_AT_FIRST = 400;
@@ -38,11 +38,14 @@ export async function seriesView(root, name) {
   const tableBox = h("details", { class: "card" }, h("summary", {}, "The newest rows as a table"));
 
   const common = { sync: "series", onZoom: zoom, bounds: () => bounds().map((at) => at / 1000), ranges };
-  const scoreChart = new Chart({ ...common, label: "Live score, settled score and evidence", height: 240, fromZero: true, level: { value: 1, name: "notable; alerts open at evidence 1.0" },
-    series: [{ label: "live score", colour: "live", width: 1.8 }, { label: "settled score", colour: "settled" }, { label: "evidence", colour: "evidence", dash: [5, 3] }] });
+  const scoreChart = new Chart({ ...common, label: "Live score and settled score", height: 220, fromZero: true, level: { value: 1, name: "notable" },
+    series: [{ label: "live score", colour: "live", width: 1.8 }, { label: "settled score", colour: "settled" }] });
+  // Scores may reach a hundred, evidence rarely passes 2: on one axis it could not be seen.
+  const evidenceChart = new Chart({ ...common, label: "Evidence", height: 96, fromZero: true, level: { value: 1, name: "an alert opens" },
+    series: [{ label: "evidence", colour: "evidence" }] });
   const memberChart = new Chart({ ...common, label: "Errors of autoencoder, PCA and trivial baseline", height: 170, fromZero: true,
     series: [{ label: "autoencoder", colour: "autoencoder" }, { label: "PCA", colour: "pca" }, { label: "trivial baseline", colour: "baseline", dash: [4, 3] }] });
-  charts.push(scoreChart, memberChart);
+  charts.push(scoreChart, evidenceChart, memberChart);
 
   function renderHead() {
     badge.replaceChildren(stateBadge(one.state));
@@ -103,6 +106,7 @@ export async function seriesView(root, name) {
     renderHead();
     renderControls();
     scoreChart.set(scoreColumns(rows));
+    evidenceChart.set(evidenceColumns(rows));
     memberChart.set(memberColumns(rows));
     renderChannels();
     renderTable();
@@ -135,7 +139,7 @@ export async function seriesView(root, name) {
   root.replaceChildren(
     h("div", { class: "row" }, h("h1", {}, name), badge), reason,
     h("section", { class: "card", "aria-label": "At a glance" }, facts),
-    h("section", { class: "card", "aria-labelledby": "scores" }, h("h2", { id: "scores" }, "Scores"), controls, failure, scoreChart.element,
+    h("section", { class: "card", "aria-labelledby": "scores" }, h("h2", { id: "scores" }, "Scores"), controls, failure, scoreChart.element, evidenceChart.element,
       h("p", { class: "soft" }, "Shaded: an alert is open. Drag to zoom, double-click to go back; with the keyboard: arrows, + and −, 0.")),
     h("section", { class: "card", "aria-labelledby": "members" }, h("h2", { id: "members" }, "Autoencoder beside PCA beside the trivial baseline"), memberChart.element),
     channelsBox, alertsBox, tableBox);
