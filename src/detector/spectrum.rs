@@ -26,7 +26,7 @@ pub(super) fn apply_leading(
     choose: impl FnOnce(&[f64]) -> usize,
     g: impl Fn(f64) -> f64,
 ) -> Option<Spectrum> {
-    let m = if n == 0 { 0 } else { b.len() / n };
+    let m = b.len().checked_div(n).unwrap_or(0);
     let (mut diagonal, mut beside, scales) = tridiagonalise(a, n);
     for i in (1..n).rev() {
         reflect(&a[i * n..i * n + i], scales[i], b, m);

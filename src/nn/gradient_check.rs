@@ -25,7 +25,7 @@ pub fn worst_gradient_error(
     let n_out = layer.output_shape(shape, steps).len();
     let weights: Vec<f64> = (0..n_out).map(|_| generator.normal()).collect();
     let (mut work, mut y) = (Work::default(), Batch::default());
-    let mut loss = |layer: &dyn Layer<f64>, x: &Batch<f64>, work: &mut Work<f64>, y: &mut Batch<f64>| {
+    let loss = |layer: &dyn Layer<f64>, x: &Batch<f64>, work: &mut Work<f64>, y: &mut Batch<f64>| {
         let mut chance = Generator::new(seed + 1);
         let generator = is_training.then_some(&mut chance);
         let mut pass = Pass { generator, divergence_weight: 0.7, ..Pass::keep(steps) };

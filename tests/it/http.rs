@@ -220,10 +220,11 @@ impl Events {
                     Some(("id", text)) => id = text.parse().ok(),
                     Some(("event", text)) => event = text.to_owned(),
                     Some(("data", text)) => data = serde_json::from_str(text).unwrap(),
-                    _ if line.is_empty() && !event.is_empty() => {
-                        if sender.send((id, std::mem::take(&mut event), data.take())).is_err() {
-                            return;
-                        }
+                    _ if line.is_empty()
+                        && !event.is_empty()
+                        && sender.send((id, std::mem::take(&mut event), data.take())).is_err() =>
+                    {
+                        return;
                     }
                     _ => {}
                 }

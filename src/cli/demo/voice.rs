@@ -229,7 +229,7 @@ fn readable(value: f64) -> String {
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
         size if size >= 0.1 => format!("{value:.2}"),
-        size if size == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         size if size >= 0.0001 => format!("{value:.5}"),
         _ => format!("{value:.1e}"),
     }

@@ -101,7 +101,11 @@ impl Autoencoder {
     /// If `windows` is not whole windows or `out` has another length.
     pub fn reconstruct(&self, windows: &[f32], scratch: &mut AutoencoderScratch, out: &mut [f32]) {
         let len = self.n_time * self.n_channels;
-        assert!(windows.len() % len == 0 && out.len() == windows.len(), "{} values in windows of {len}", windows.len());
+        assert!(
+            windows.len().is_multiple_of(len) && out.len() == windows.len(),
+            "{} values in windows of {len}",
+            windows.len()
+        );
         let parts = windows.chunks(WINDOWS_TOGETHER * len).zip(out.chunks_mut(WINDOWS_TOGETHER * len));
         for (windows, out) in parts {
             self.run(windows, self.n_time, scratch);
@@ -117,7 +121,11 @@ impl Autoencoder {
     /// If `windows` is not whole windows or `out` does not hold one row for each.
     pub fn reconstruct_last_rows(&self, windows: &[f32], scratch: &mut AutoencoderScratch, out: &mut [f32]) {
         let (len, c) = (self.n_time * self.n_channels, self.n_channels);
-        assert!(windows.len() % len == 0 && out.len() * self.n_time == windows.len(), "{} rows", out.len() / c);
+        assert!(
+            windows.len().is_multiple_of(len) && out.len() * self.n_time == windows.len(),
+            "{} rows",
+            out.len() / c
+        );
         let steps = if self.network.first_step_suffices { 1 } else { self.n_time };
         let last = if self.network.is_reversed { 0 } else { steps - 1 };
         let parts = windows.chunks(WINDOWS_TOGETHER * len).zip(out.chunks_mut(WINDOWS_TOGETHER * c));
@@ -135,7 +143,7 @@ impl Autoencoder {
     /// If `windows` is not whole windows or `out` does not hold one latent for each.
     pub fn latents(&self, windows: &[f32], scratch: &mut AutoencoderScratch, out: &mut [f32]) {
         let (len, z) = (self.n_time * self.n_channels, self.n_latent());
-        assert!(windows.len() % len == 0 && out.len() == windows.len() / len * z, "{} latents", out.len() / z);
+        assert!(windows.len().is_multiple_of(len) && out.len() == windows.len() / len * z, "{} latents", out.len() / z);
         let parts = windows.chunks(WINDOWS_TOGETHER * len).zip(out.chunks_mut(WINDOWS_TOGETHER * z));
         for (windows, out) in parts {
             self.load(windows, scratch);
@@ -150,7 +158,7 @@ impl Autoencoder {
     /// If `latents` is not whole latents or `out` does not hold one window for each.
     pub fn decode(&self, latents: &[f32], scratch: &mut AutoencoderScratch, out: &mut [f32]) {
         let (len, z) = (self.n_time * self.n_channels, self.n_latent());
-        assert!(latents.len() % z == 0 && out.len() == latents.len() / z * len, "{} windows", out.len() / len);
+        assert!(latents.len().is_multiple_of(z) && out.len() == latents.len() / z * len, "{} windows", out.len() / len);
         for (latent, out) in latents.chunks_exact(z).zip(out.chunks_exact_mut(len)) {
             scratch.x.reshape(Shape::new(1, 1, z));
             scratch.x.values_mut().copy_from_slice(latent);

@@ -156,7 +156,7 @@ impl Session<'_> {
             }
             let wait = backoff.next(&mut rand::rng());
             let n_attempts = backoff.n_failures();
-            if n_attempts == 1 || n_attempts % 10 == 0 {
+            if n_attempts == 1 || n_attempts.is_multiple_of(10) {
                 tracing::warn!(%server, %reason, n_attempts, "no connection to the broker; trying again");
             }
             self.source.connection.send_replace(Connection::Disconnected { reason, n_attempts });

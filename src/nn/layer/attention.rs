@@ -29,7 +29,7 @@ impl<R: Real> Attention<R> {
     /// # Panics
     /// If `heads` does not divide `features`.
     pub fn new(features: usize, heads: usize, generator: &mut Generator) -> Self {
-        assert!(heads > 0 && features % heads == 0, "{heads} heads do not divide {features} features");
+        assert!(heads > 0 && features.is_multiple_of(heads), "{heads} heads do not divide {features} features");
         Attention {
             weight: Parameter::matrix("in_proj_weight", features, 3 * features).glorot(3 * features, generator),
             bias: Parameter::vector("in_proj_bias", 3 * features, 0.0),

@@ -64,16 +64,16 @@ impl<R: Real> Layer<R> for LayerNorm<R> {
             let (mean, scale) = moments(x);
             let normal = |j: usize| (x[j].wide() - mean) * scale;
             let (mut sum, mut sum_normal) = (0.0, 0.0);
-            for j in 0..f {
-                self.gain.gradient[j] += R::of(d_y[j].wide() * normal(j));
-                self.bias.gradient[j] += d_y[j];
-                let d = d_y[j].wide() * self.gain.value[j].wide();
+            for (j, d_y) in d_y.iter().enumerate() {
+                self.gain.gradient[j] += R::of(d_y.wide() * normal(j));
+                self.bias.gradient[j] += *d_y;
+                let d = d_y.wide() * self.gain.value[j].wide();
                 sum += d;
                 sum_normal += d * normal(j);
             }
             if let Some(d_x) = d_x.as_deref_mut() {
-                for j in 0..f {
-                    let d = d_y[j].wide() * self.gain.value[j].wide();
+                for (j, d_y) in d_y.iter().enumerate() {
+                    let d = d_y.wide() * self.gain.value[j].wide();
                     let centred = d - (sum + normal(j) * sum_normal) / f as f64;
                     d_x.values_mut()[i * f + j] = R::of(scale * centred);
                 }

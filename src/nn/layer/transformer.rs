@@ -125,7 +125,7 @@ impl<R: Real> Positions<R> {
 /// The code of feature `j` of `f` in row `t`.
 pub fn position_code(t: usize, j: usize, f: usize) -> f64 {
     let angle = t as f64 / 10_000f64.powf((j / 2 * 2) as f64 / f as f64);
-    if j % 2 == 0 { angle.sin() } else { angle.cos() }
+    if j.is_multiple_of(2) { angle.sin() } else { angle.cos() }
 }
 
 impl<R: Real> Layer<R> for Positions<R> {
