@@ -1,23 +1,23 @@
 //! `kilter acknowledge`: says that a person has seen an alert.
 
-use std::path::PathBuf;
+use serde_json::json;
 
 use super::CliError;
+use super::source::SourceArgs;
 
 /// Say that you have seen an alert
 #[derive(Debug, clap::Args)]
 pub(super) struct AcknowledgeArgs {
     /// The alert's id.
     alert: String,
-    /// Data directory of a service, running or not.
-    #[arg(long, value_name = "DIR", conflicts_with = "url")]
-    data_dir: Option<PathBuf>,
-    /// Address of a running service, such as http://localhost:8080.
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
+    #[command(flatten)]
+    source: SourceArgs,
 }
 
 /// Runs the command.
-pub(super) fn run(_args: &AcknowledgeArgs) -> Result<(), CliError> {
-    Err(CliError::NotYet { command: "acknowledge", missing: "the HTTP API has not landed" })
+pub(super) fn run(args: &AcknowledgeArgs) -> Result<(), CliError> {
+    let alert = args.source.act(&args.alert, "acknowledge", &json!({}))?;
+    let at = alert.acknowledged_at.map_or_else(String::new, |at| at.to_string());
+    println!("alert {} of {} acknowledged at {at}", alert.id, alert.series);
+    Ok(())
 }

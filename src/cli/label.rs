@@ -1,8 +1,9 @@
 //! `kilter label`: says whether an alert was true.
 
-use std::path::PathBuf;
+use serde_json::json;
 
 use super::CliError;
+use super::source::SourceArgs;
 
 /// Say whether an alert was true
 #[derive(Debug, clap::Args)]
@@ -12,15 +13,16 @@ pub(super) struct LabelArgs {
     /// true when it was right, false when it was a false alarm.
     #[arg(action = clap::ArgAction::Set)]
     is_true: bool,
-    /// Data directory of a service, running or not.
-    #[arg(long, value_name = "DIR", conflicts_with = "url")]
-    data_dir: Option<PathBuf>,
-    /// Address of a running service, such as http://localhost:8080.
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
+    /// Anything to remember about it.
+    #[arg(long)]
+    note: Option<String>,
+    #[command(flatten)]
+    source: SourceArgs,
 }
 
 /// Runs the command.
-pub(super) fn run(_args: &LabelArgs) -> Result<(), CliError> {
-    Err(CliError::NotYet { command: "label", missing: "the HTTP API has not landed" })
+pub(super) fn run(args: &LabelArgs) -> Result<(), CliError> {
+    let alert = args.source.act(&args.alert, "label", &json!({"label": args.is_true, "note": args.note}))?;
+    println!("alert {} of {} labelled {}", alert.id, alert.series, args.is_true);
+    Ok(())
 }

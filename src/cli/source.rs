@@ -10,10 +10,10 @@ use serde::de::DeserializeOwned;
 
 use super::CliError;
 use crate::http::HttpConfig;
-use crate::http::view::{AlertView, ModelView, Page, ScoreRowView, SeriesView, TransitionView};
+use crate::http::view::{AlertView, ModelView, Moment, Page, ScoreRowView, SeriesView, TransitionView};
 use crate::series::{HumanDuration, SeriesId, Timestamp};
-use crate::store::{AlertQuery, ReadError, Reader, RowQuery, SeriesQuery, StoreConfig};
-use crate::verdict::{AlertState, SeriesState};
+use crate::store::{AlertQuery, ReadError, Reader, RowQuery, SeriesQuery, Store, StoreConfig};
+use crate::verdict::{Alert, AlertId, AlertState, SeriesState};
 
 /// Rows asked for at a time.
 const PAGE: u32 = 10_000;
@@ -52,6 +52,50 @@ impl SourceArgs {
         let reader = runtime.block_on(Reader::open(&StoreConfig::in_dir(dir))).map_err(CliError::failed)?;
         Ok(Source::Store { runtime, reader })
     }
+}
+
+impl SourceArgs {
+    /// Does something to an alert: `acknowledge`, or `label` with its body. A running service does it itself; a data
+    /// directory is opened for writing, which needs the service to be stopped.
+    pub(super) fn act(&self, id: &str, deed: &str, body: &serde_json::Value) -> Result<AlertView, CliError> {
+        if let Some(dir) = &self.data_dir {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let done = runtime.block_on(act_in(&StoreConfig::in_dir(dir), id, deed, body))?;
+            return done.map(AlertView::from).ok_or_else(|| CliError::failed(format!("no alert {id:?}")));
+        }
+        let Source::Service { agent, base } = self.open()? else {
+            return Err(CliError::Usage("name --data-dir or --url".to_owned()));
+        };
+        let failed = |error: ureq::Error| CliError::failed(format!("{base}: {error}"));
+        let path = format!("{base}/api/v1/alerts/{}/{deed}", encode(id));
+        let mut answer = agent.post(path).send_json(body).map_err(failed)?;
+        if !answer.status().is_success() {
+            return Err(refusal(answer));
+        }
+        answer.body_mut().read_json().map_err(failed)
+    }
+}
+
+async fn act_in(
+    config: &StoreConfig,
+    id: &str,
+    deed: &str,
+    body: &serde_json::Value,
+) -> Result<Option<Alert>, CliError> {
+    // The store makes what is not there; a mistyped directory must not become one.
+    Reader::open(config).await.map_err(CliError::failed)?.close().await;
+    let store = Store::open(config).await.map_err(CliError::failed)?;
+    let id = AlertId(id.to_owned());
+    let done = match deed {
+        "label" => {
+            let (label, note) = (body["label"].as_bool(), body["note"].as_str());
+            store.label(&id, label, note).await
+        }
+        _ => store.acknowledge(&id, Moment::now().0).await,
+    };
+    let done = done.map_err(CliError::failed)?;
+    store.close().await.map_err(CliError::failed)?;
+    Ok(done)
 }
 
 /// Where questions go.

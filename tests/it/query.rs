@@ -77,6 +77,26 @@ fn what_is_not_there_is_said_plainly() {
     assert_eq!((code, errors.contains("lately")), (Some(2), true), "{errors}");
 }
 
+#[test]
+fn an_alert_is_acknowledged_and_labelled_through_either_door() {
+    let served = with_pump();
+    served.commit(&[opened(PUMP, 10), opened(PUMP, 50)]);
+    let alerts = json(&both(&served, &["alerts", "--json"]));
+    let (first, second) = (alerts[0]["id"].as_str().unwrap(), alerts[1]["id"].as_str().unwrap());
+    let url = served.url();
+    let (said, errors, code) = kilter(&["acknowledge", first, "--url", &url]);
+    assert_eq!((code, said.contains(first)), (Some(0), true), "{errors}");
+    assert_eq!(kilter(&["label", first, "false", "--note", "cleaning", "--url", &url]).2, Some(0));
+    // Somebody else writes the directory.
+    let dir = served.dir().to_str().unwrap().to_owned();
+    let (_, errors, code) = kilter(&["acknowledge", second, "--data-dir", &dir]);
+    assert_eq!((code, errors.contains("in use")), (Some(1), true), "{errors}");
+    assert_eq!(kilter(&["acknowledge", "ffff", "--url", &url]).2, Some(1));
+    let alerts = json(&both(&served, &["alerts", "--json"]));
+    assert_eq!((&alerts[0]["label"], &alerts[1]["label"]), (&Value::Bool(false), &Value::Null));
+    assert!(alerts[0]["acknowledged_at"].is_string());
+}
+
 /// Follows, and gives the first lines that come once something happens again and again.
 fn followed(args: &[&str], mut happens: impl FnMut()) -> String {
     let mut child = Command::new(assert_cmd::cargo::cargo_bin("kilter"))
