@@ -1,6 +1,6 @@
 //! All that is needed to judge a series: fitted, calibrated, versioned, and as bytes.
 //!
-//! [`fit`] learns a [`ModelBundle`] from rows; [`ModelBundle::encode`] makes it a safetensors file with one line of
+//! [`fit()`] learns a [`ModelBundle`] from rows; [`ModelBundle::encode`] makes it a safetensors file with one line of
 //! JSON; [`ModelBundle::decode`] refuses every byte that was altered.
 
 mod codec;

@@ -15,7 +15,7 @@ const DRAWS: usize = 8;
 /// The model in charge is not touched. None when the rest is too short for the longest fault.
 ///
 /// # Errors
-/// As [`fit`].
+/// As [`fit()`].
 pub fn power(
     input: &FitInput,
     spec: &DetectorSpec,

@@ -52,7 +52,7 @@ pub(super) struct EvaluateArgs {
     /// Rows to fit on where the manifest does not say; the first third when not given.
     #[arg(long, value_name = "N")]
     train_rows: Option<usize>,
-    /// A configuration file; its first [[series]] over [defaults] says window, members and alarm budget.
+    /// A configuration file; its first `[[series]]` over `[defaults]` says window, members and alarm budget.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Print JSON, with a report for every series.

@@ -30,7 +30,7 @@ pub(super) struct ScoreArgs {
     /// before). time: readings are put on a grid of fixed stride. When not given: what the configuration says, else row.
     #[arg(long, value_name = "GRID", value_parser = parse_grid)]
     grid: Option<GridKind>,
-    /// A configuration file; its first [[series]] over [defaults] says window, members, alarm budget and grid.
+    /// A configuration file; its first `[[series]]` over `[defaults]` says window, members, alarm budget and grid.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where to write the scores; standard output when not given.

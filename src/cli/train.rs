@@ -29,7 +29,7 @@ pub(super) struct TrainArgs {
     /// Rows to fit on: the newest of the store, the first of a recording.
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(50..))]
     rows: u32,
-    /// A configuration file whose [defaults] describe window, members and alarm budget.
+    /// A configuration file whose `[defaults]` describe window, members and alarm budget.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Data directory of the service.

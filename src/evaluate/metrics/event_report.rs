@@ -44,7 +44,7 @@ pub struct EventReport {
 }
 
 /// Judges alarms by events. An alarm that was already on when the event began counts as detection here;
-/// [`onset_report`](super::onset_report) is the stricter view.
+/// [`onset_report`](super::onset_report()) is the stricter view.
 pub fn event_report(track: &AlarmTrack<'_>) -> EventReport {
     let mut delays = Vec::new();
     let mut shares = Vec::new();

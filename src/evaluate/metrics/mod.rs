@@ -2,9 +2,9 @@
 //!
 //! Two views of a judged series, each checked once and then shared by its measures:
 //!
-//! * [`Ranking`]: a label and a score per row. [`auc_roc`], [`auc_pr`], [`best_f1`] and [`vus`] need no threshold.
-//! * [`AlarmTrack`]: a label and an alarm per row. [`event_report`], [`onset_report`], [`affiliation()`],
-//!   [`nab_like`], [`nab_standard`], [`point_counts`] and [`budget_check`] judge decisions.
+//! * [`Ranking`]: a label and a score per row. [`auc_roc`], [`auc_pr`], [`best_f1`] and [`vus()`] need no threshold.
+//! * [`AlarmTrack`]: a label and an alarm per row. [`event_report()`], [`onset_report()`], [`affiliation()`],
+//!   [`nab_like()`], [`nab_standard`], [`point_counts()`] and [`budget_check`] judge decisions.
 //!
 //! A measure that is not defined (no event, no normal row, no alarm) is `None`, never a made-up zero.
 

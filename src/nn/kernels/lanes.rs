@@ -11,7 +11,7 @@ pub trait Lanes: Copy {
     type Element: Real;
     /// How many lanes there are.
     const N: usize;
-    /// How many registers the target has, which decides the tile of [`super::product`].
+    /// How many registers the target has, which decides the tile of [`super::product()`].
     const REGISTERS: usize;
 
     /// The same number in every lane.
