@@ -57,12 +57,13 @@ async fn demo(args: &DemoArgs, pace: Pace) -> Result<(), CliError> {
     let tally = Arc::new(Mutex::new(Tally::new(&plan.schedule, plan.spec.stride)));
     let watching_alerts = tokio::spawn(play::watch_alerts(service.live(), voice.clone(), Arc::clone(&tally)));
     let (fitted, watching_fits) = play::watch_fits(service.progress(), bars.clone());
+    let readiness = service.readiness();
     let (stop, stopped) = oneshot::channel::<()>();
     let mut running = tokio::spawn(service.run(async move {
         let _ = stopped.await;
     }));
 
-    let mut play = Play::begin(&plan, pace, stage.broker, bars.clone(), voice.clone(), fitted).await?;
+    let mut play = Play::begin(&plan, pace, stage.broker, bars.clone(), voice.clone(), fitted, readiness).await?;
     let mut ended: Result<(), CliError> = tokio::select! {
         played = play.run() => played,
         signal = tokio::signal::ctrl_c() => signal.map_err(CliError::Io).and_then(|()| voice.interrupted()),

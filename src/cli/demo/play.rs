@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::super::CliError;
 use super::bars::Bars;
 use super::voice::Voice;
-use crate::http::{Live, LiveEvent};
+use crate::http::{Live, LiveEvent, Readiness};
 use crate::series::Timestamp;
 use crate::service::Progress;
 use crate::simulate::{DemoPlan, MACHINES, Plant, Publisher, Tally, WARM_UP_ROWS};
@@ -22,7 +22,13 @@ use crate::verdict::TransitionKind;
 const PREPARATION_SECONDS: f64 = 45.0;
 /// The shortest live part, in seconds.
 const LIVE_SECONDS_MIN: f64 = 20.0;
-/// How long the plant waits for its models before it goes on without them.
+/// How long the service may take to subscribe.
+const LISTEN_LIMIT: Duration = Duration::from_secs(20);
+/// Rows after the last one of the warm-up until that one is closed for sure: readings may be late.
+const CLOSING_ROWS: usize = 2;
+/// Time between two rows while models are fitted.
+const WALK: Duration = Duration::from_secs(1);
+/// How long the plant waits for its models.
 const FITS_LIMIT: Duration = Duration::from_secs(600);
 /// How long after the last row alerts may still come.
 const AFTERGLOW: Duration = Duration::from_millis(1500);
@@ -66,6 +72,7 @@ pub(super) struct Play {
     bars: Bars,
     voice: Voice,
     fitted: watch::Receiver<FittedSeries>,
+    readiness: watch::Receiver<Readiness>,
     n_rows: usize,
 }
 
@@ -78,27 +85,30 @@ impl Play {
         bars: Bars,
         voice: Voice,
         fitted: watch::Receiver<FittedSeries>,
+        readiness: watch::Receiver<Readiness>,
     ) -> Result<Self, CliError> {
         let (publisher, _) = Publisher::connect(broker, &[]).await.map_err(CliError::failed)?;
-        Ok(Self { plant: plan.plant(), plan: plan.clone(), pace, publisher, bars, voice, fitted, n_rows: 0 })
+        Ok(Self { plant: plan.plant(), plan: plan.clone(), pace, publisher, bars, voice, fitted, readiness, n_rows: 0 })
     }
 
     /// From the first row to the last.
     pub(super) async fn run(&mut self) -> Result<(), CliError> {
+        // What is sent before the service has subscribed, nobody hears.
+        let listening = timeout(LISTEN_LIMIT, self.readiness.wait_for(Readiness::is_ready));
+        let is_listening = listening.await.is_ok_and(|answer| answer.is_ok());
+        if !is_listening {
+            return Err(CliError::Failed("the service does not listen to the broker".to_owned()));
+        }
         self.voice.warming_up(WARM_UP_ROWS)?;
-        // One row more closes the last row of the warm-up.
-        while self.n_rows <= WARM_UP_ROWS {
+        while self.n_rows < WARM_UP_ROWS + CLOSING_ROWS {
             self.publish_row().await?;
-            if self.n_rows.is_multiple_of(64) || self.n_rows > WARM_UP_ROWS {
+            if self.n_rows.is_multiple_of(64) || self.n_rows >= WARM_UP_ROWS {
                 for (name, _) in MACHINES {
                     self.bars.on_warm_up(name, self.n_rows.min(WARM_UP_ROWS) as u64, WARM_UP_ROWS as u64);
                 }
             }
         }
-        let wait = self.fitted.wait_for(|fitted| fitted.len() == MACHINES.len());
-        if timeout(FITS_LIMIT, wait).await.is_err() {
-            return Err(CliError::Failed(format!("no models after {} s of learning", FITS_LIMIT.as_secs())));
-        }
+        self.wait_for_models().await?;
         self.voice.live(self.pace.speed)?;
         let begun = Instant::now();
         let first_row = self.n_rows;
@@ -109,6 +119,21 @@ impl Play {
             self.publish_row().await?;
         }
         sleep(AFTERGLOW).await;
+        Ok(())
+    }
+
+    /// The plant goes on at a walk while its models are fitted; the service keeps these rows and judges them afterwards.
+    async fn wait_for_models(&mut self) -> Result<(), CliError> {
+        let deadline = Instant::now() + FITS_LIMIT;
+        while self.fitted.borrow().len() < MACHINES.len() {
+            if Instant::now() > deadline {
+                return Err(CliError::Failed(format!("no models after {} s of learning", FITS_LIMIT.as_secs())));
+            }
+            // Either something has been fitted, or a second has passed.
+            let _ = timeout(WALK, self.fitted.changed()).await;
+            self.tell_new_faults()?;
+            self.publish_row().await?;
+        }
         Ok(())
     }
 
