@@ -135,7 +135,8 @@ impl PipelineTask {
                     // An error means that the last watcher has just left.
                     let _ = self.progress.send(warm_up);
                 }
-                false
+                // It goes on: the page shows it too. The store has no place for it.
+                true
             }
             _ => true,
         });

@@ -82,6 +82,7 @@ const HOUSE: &[(&str, u8, &[&str])] = &[
         &[
             "axum",
             "utoipa",
+            "utoipa_axum",
             "tokio",
             "tokio_stream",
             "futures_util",
