@@ -212,30 +212,36 @@ CASES = {
                                    variational=dict(kl_weight=0.0, is_sampled=False)),
 }
 
-cases = []
-for index, (name, spec) in enumerate(CASES.items()):
-    torch.manual_seed(100 + index)
-    network = Network(spec)
-    x = torch.randn(B, T, C)
-    loss_of = lambda: ((network(x) - x) ** 2).mean()
-    case = dict(name=name, spec=dict(spec, reverse_target=False), shape=[B, T, C], x=flat(x))
-    case["tensors"] = [dict(name=kilter_name(n), shape=list(p.shape), values=flat(p))
-                       for n, p in network.named_parameters()]
-    case["output"] = flat(network(x))
-    loss_of().backward()
-    case["gradients"] = [dict(name=kilter_name(n), shape=list(p.shape),
-                              values=flat(p.grad if p.grad is not None else torch.zeros_like(p)))
-                         for n, p in network.named_parameters()]
-    adam = torch.optim.Adam(network.parameters(), lr=0.01)
-    case["losses"] = []
-    for _ in range(10):
-        adam.zero_grad()
-        loss = loss_of()
-        loss.backward()
-        adam.step()
-        case["losses"].append(float(f"{loss.item():.9g}"))
-    cases.append(case)
 
-head = dict(made_by="tests/golden/networks.py", torch=torch.__version__, numpy=np.__version__,
-            python=platform.python_version(), seed="100 + index of the case", learning_rate=0.01)
-print(json.dumps(dict(head=head, cases=cases), indent=None, separators=(",", ":")).replace('{"name"', '\n{"name"'))
+def main():
+    cases = []
+    for index, (name, spec) in enumerate(CASES.items()):
+        torch.manual_seed(100 + index)
+        network = Network(spec)
+        x = torch.randn(B, T, C)
+        loss_of = lambda: ((network(x) - x) ** 2).mean()
+        case = dict(name=name, spec=dict(spec, reverse_target=False), shape=[B, T, C], x=flat(x))
+        case["tensors"] = [dict(name=kilter_name(n), shape=list(p.shape), values=flat(p))
+                           for n, p in network.named_parameters()]
+        case["output"] = flat(network(x))
+        loss_of().backward()
+        case["gradients"] = [dict(name=kilter_name(n), shape=list(p.shape),
+                                  values=flat(p.grad if p.grad is not None else torch.zeros_like(p)))
+                             for n, p in network.named_parameters()]
+        adam = torch.optim.Adam(network.parameters(), lr=0.01)
+        case["losses"] = []
+        for _ in range(10):
+            adam.zero_grad()
+            loss = loss_of()
+            loss.backward()
+            adam.step()
+            case["losses"].append(float(f"{loss.item():.9g}"))
+        cases.append(case)
+
+    head = dict(made_by="tests/golden/networks.py", torch=torch.__version__, numpy=np.__version__,
+                python=platform.python_version(), seed="100 + index of the case", learning_rate=0.01)
+    print(json.dumps(dict(head=head, cases=cases), indent=None, separators=(",", ":")).replace('{"name"', '\n{"name"'))
+
+
+if __name__ == "__main__":
+    main()

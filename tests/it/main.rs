@@ -10,6 +10,7 @@ mod detection;
 mod docs;
 mod durability;
 mod http;
+mod interchange;
 mod judge;
 mod licences;
 mod lifecycle;

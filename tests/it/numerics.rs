@@ -1,8 +1,10 @@
 //! Networks against PyTorch: forward outputs, gradients and ten training losses.
 //!
-//! `tests/golden/networks.py` is the recipe; its versions and seed stand at the head of `networks.json`.
+//! `tests/golden/networks.py` is the recipe; its versions and seed stand at the head of `networks.json`. Keras's layouts
+//! are read from `keras_layers.json`, made by `keras_layers.py`.
 
-use kilter::detector::autoencoder::{AutoencoderSpec, Network};
+use kilter::detector::autoencoder::export::{from_keras, write_tensors};
+use kilter::detector::autoencoder::{AutoencoderScratch, AutoencoderSpec, Network, Units};
 use kilter::nn::batch::{Batch, Shape};
 use kilter::nn::generator::Generator;
 use kilter::nn::layer::{Layer, Pass, Work};
@@ -86,5 +88,27 @@ fn networks_compute_learn_and_descend_like_pytorch() {
             adam.step(&mut network);
         }
         check(&format!("{name}: losses"), losses, &numbers(&case["losses"]));
+    }
+}
+
+#[test]
+fn weights_of_keras_import_into_the_same_autoencoder() {
+    let golden: Value = serde_json::from_str(include_str!("../golden/keras_layers.json")).unwrap();
+    let shape = numbers(&golden["shape"]);
+    let (n_time, n_channels) = (shape[1] as usize, shape[2] as usize);
+    for case in golden["cases"].as_array().unwrap() {
+        let spec = AutoencoderSpec {
+            cell: serde_json::from_value(case["cell"].clone()).unwrap(),
+            units: Units::One(golden["units"].as_u64().unwrap() as usize),
+            latent: golden["latent"].as_u64().unwrap() as usize,
+            reverse_target: false,
+            ..AutoencoderSpec::default()
+        };
+        let bytes = write_tensors(tensors(&case["tensors"]));
+        let autoencoder = from_keras(&bytes, &spec, n_time, n_channels).unwrap();
+        let x: Vec<f32> = numbers(&case["x"]).iter().map(|x| *x as f32).collect();
+        let mut y = vec![0.0; x.len()];
+        autoencoder.reconstruct(&x, &mut AutoencoderScratch::default(), &mut y);
+        check(&case["cell"].to_string(), y.iter().map(|y| f64::from(*y)), &numbers(&case["y"]));
     }
 }

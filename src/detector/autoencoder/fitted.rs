@@ -73,6 +73,11 @@ impl Autoencoder {
         self.network.tensors()
     }
 
+    /// The trained network.
+    pub fn network(&self) -> &Network<f32> {
+        &self.network
+    }
+
     /// What it was made from.
     pub fn spec(&self) -> &AutoencoderSpec {
         &self.spec
@@ -127,7 +132,7 @@ impl Autoencoder {
             out.len() / c
         );
         let steps = if self.network.first_step_suffices { 1 } else { self.n_time };
-        let last = if self.network.is_reversed { 0 } else { steps - 1 };
+        let last = if self.network.is_reversed() { 0 } else { steps - 1 };
         let parts = windows.chunks(WINDOWS_TOGETHER * len).zip(out.chunks_mut(WINDOWS_TOGETHER * c));
         for (windows, out) in parts {
             self.run(windows, steps, scratch);
@@ -201,7 +206,7 @@ impl Autoencoder {
 
     /// Copies one decoded window, turned round when the decoder starts with the last row.
     fn in_row_order(&self, decoded: &[f32], out: &mut [f32]) {
-        if !self.network.is_reversed {
+        if !self.network.is_reversed() {
             return out.copy_from_slice(decoded);
         }
         let rows = decoded.chunks_exact(self.n_channels).rev();

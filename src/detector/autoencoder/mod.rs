@@ -6,6 +6,7 @@
 //! ```
 
 mod build;
+pub mod export;
 mod fitted;
 mod member;
 mod network;

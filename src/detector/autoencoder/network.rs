@@ -16,7 +16,7 @@ pub struct Network<R> {
     encoder: Stack<R>,
     decoder: Stack<R>,
     /// Whether decoder step 0 is the window's last row.
-    pub(super) is_reversed: bool,
+    is_reversed: bool,
     /// Whether decoder step 0 can be had without the other steps.
     pub(super) first_step_suffices: bool,
 }
@@ -33,6 +33,20 @@ impl<R: Real> Network<R> {
             is_reversed,
             first_step_suffices: is_reversed && !spec.bidirectional,
         }
+    }
+
+    /// Whether decoder step 0 is the window's last row.
+    pub fn is_reversed(&self) -> bool {
+        self.is_reversed
+    }
+
+    /// Every layer with its name, encoder first, and whether it belongs to the decoder.
+    pub fn layers(&self) -> impl Iterator<Item = (String, bool, &dyn Layer<R>)> {
+        let encoder = self.encoder.layers().iter().enumerate();
+        let decoder = self.decoder.layers().iter().enumerate();
+        encoder
+            .map(|(i, layer)| (format!("encoder.{i}"), false, layer.as_ref()))
+            .chain(decoder.map(|(i, layer)| (format!("decoder.{i}"), true, layer.as_ref())))
     }
 
     /// Windows decoded from latents `[B, 1, Z]`, in the decoder's order.

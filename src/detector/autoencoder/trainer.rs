@@ -216,7 +216,7 @@ impl Trainer {
 
     /// One step over the windows `indexes`; the error names what was not finite.
     fn step(&mut self, windows: &TrainingWindows<'_>, indexes: &[usize]) -> Result<f64, &'static str> {
-        windows.gather(indexes, self.network.is_reversed, &mut self.x, &mut self.target);
+        windows.gather(indexes, self.network.is_reversed(), &mut self.x, &mut self.target);
         let mut pass = Pass {
             steps: windows.n_time(),
             keeps: true,
@@ -238,7 +238,7 @@ impl Trainer {
     fn loss_over(&mut self, windows: &TrainingWindows<'_>, indexes: &[usize]) -> f64 {
         let mut sum = 0.0;
         for part in indexes.chunks(INFER_WINDOWS) {
-            windows.gather(part, self.network.is_reversed, &mut self.x, &mut self.target);
+            windows.gather(part, self.network.is_reversed(), &mut self.x, &mut self.target);
             self.network.forward(&self.x, &mut Pass::infer(windows.n_time()), &mut self.work, &mut self.y);
             sum += mean_squared_error(&self.y, &self.target, &mut self.d_y) * part.len() as f64;
         }

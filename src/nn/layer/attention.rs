@@ -39,6 +39,13 @@ impl<R: Real> Attention<R> {
     }
 }
 
+impl<R> Attention<R> {
+    /// How many heads there are.
+    pub fn heads(&self) -> usize {
+        self.heads
+    }
+}
+
 /// Rows of scores become rows of weights that sum to one.
 fn softmax<R: Real>(scores: &mut [R], t: usize) {
     for row in scores.chunks_exact_mut(t) {

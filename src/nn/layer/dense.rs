@@ -1,6 +1,6 @@
 //! `y = f(W x + b)` on every row: a dense layer, time-distributed by its nature.
 
-use super::{Layer, Pass, Work, join};
+use super::{Description, Layer, Pass, Work, join};
 use crate::nn::batch::{Batch, Shape};
 use crate::nn::generator::Generator;
 use crate::nn::kernels::{
@@ -28,6 +28,10 @@ impl<R: Real> Dense<R> {
 }
 
 impl<R: Real> Layer<R> for Dense<R> {
+    fn describe(&self) -> Description {
+        Description::Dense(self.activation)
+    }
+
     fn output_shape(&self, input: Shape, _steps: usize) -> Shape {
         Shape { f: self.weight.shape[1], ..input }
     }

@@ -1,7 +1,7 @@
 //! Inverted dropout: while training each number is zeroed with probability `rate` and the others are scaled by
 //! `1 / (1 - rate)`, so that the expected output is the input; when inferring it is the identity (Srivastava et al. 2014).
 
-use super::{Layer, Pass, Work};
+use super::{Description, Layer, Pass, Work};
 use crate::nn::batch::{Batch, Shape};
 use crate::nn::kernels::Real;
 use crate::nn::parameter::Parameter;
@@ -21,6 +21,10 @@ impl Dropout {
 }
 
 impl<R: Real> Layer<R> for Dropout {
+    fn describe(&self) -> Description {
+        Description::Identity
+    }
+
     fn output_shape(&self, input: Shape, _steps: usize) -> Shape {
         input
     }

@@ -7,7 +7,7 @@
 //! ```
 
 use super::recurrent::{Cell, CellKind, Gradients, Step, StepBackward, Weights};
-use super::{Layer, Pass, Work, join};
+use super::{Description, Layer, Pass, Work, join};
 use crate::nn::batch::{Batch, Shape};
 use crate::nn::generator::Generator;
 use crate::nn::kernels::{Matrix, Real, Start, add_row_sums, product, transpose};
@@ -16,6 +16,7 @@ use crate::nn::parameter::Parameter;
 /// `[B, 1, Z]` to `[B, steps, C]`.
 #[derive(Debug)]
 pub struct Feedback<R: Real> {
+    kind: CellKind,
     cell: &'static dyn Cell<R>,
     units: usize,
     initial: [Parameter<R>; 2],
@@ -26,8 +27,8 @@ pub struct Feedback<R: Real> {
 
 impl<R: Real> Feedback<R> {
     /// Glorot and orthogonal weights as in the other layers.
-    pub fn new(cell: CellKind, latent: usize, units: usize, n_channels: usize, generator: &mut Generator) -> Self {
-        let cell = cell.cell::<R>();
+    pub fn new(kind: CellKind, latent: usize, units: usize, n_channels: usize, generator: &mut Generator) -> Self {
+        let cell = kind.cell::<R>();
         let width = cell.gates() * units;
         let mut bias_ih = Parameter::vector("bias_ih_l0", width, 0.0);
         for (gate, value) in cell.initial_bias().iter().enumerate() {
@@ -37,6 +38,7 @@ impl<R: Real> Feedback<R> {
             Parameter::matrix(name, input, output).glorot(output, generator)
         };
         Feedback {
+            kind,
             cell,
             units,
             initial: [
@@ -57,6 +59,10 @@ impl<R: Real> Feedback<R> {
 }
 
 impl<R: Real> Layer<R> for Feedback<R> {
+    fn describe(&self) -> Description {
+        Description::Feedback(self.kind)
+    }
+
     fn output_shape(&self, input: Shape, steps: usize) -> Shape {
         Shape::new(input.b, steps, self.output[1].shape[1])
     }

@@ -32,8 +32,9 @@ use std::fmt::Debug;
 
 use super::batch::{Batch, Shape};
 use super::generator::Generator;
-use super::kernels::Real;
+use super::kernels::{Activation, Real};
 use super::parameter::Parameter;
+use recurrent::{CellKind, Merge, RecurrentSpec};
 
 /// How a forward pass runs.
 #[derive(Debug)]
@@ -58,6 +59,31 @@ impl Pass<'_> {
     pub fn keep(steps: usize) -> Pass<'static> {
         Pass { steps, keeps: true, generator: None, divergence_weight: 0.0 }
     }
+}
+
+/// What a layer is, for those who write it down in another form; the numbers come from [`Layer::visit`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Description {
+    /// Gives back its input when inferring.
+    Identity,
+    /// Dense with this activation.
+    Dense(Activation),
+    /// Recurrent in one direction.
+    Recurrent(RecurrentSpec),
+    /// Recurrent in both directions.
+    Bidirectional(RecurrentSpec, Merge),
+    /// Moves no number.
+    Reshape(Reshape),
+    /// A Gaussian latent, of which inferring takes the mean.
+    Variational,
+    /// Adds these codes to every window.
+    Positions(Vec<f64>),
+    /// A Transformer block with so many heads.
+    Transformer(usize),
+    /// A decoder fed by its own output.
+    Feedback(CellKind),
+    /// Anything else, which has no other form yet.
+    Other,
 }
 
 /// A differentiable map from `[B, T, F]` to `[B, T', F']`.
@@ -86,6 +112,11 @@ pub trait Layer<R: Real>: Debug + Send + Sync {
 
     /// Shows every parameter with its dotted name, to be changed.
     fn visit_mut<'a>(&'a mut self, path: &str, see: &mut dyn FnMut(String, &'a mut Parameter<R>));
+
+    /// What the layer is.
+    fn describe(&self) -> Description {
+        Description::Other
+    }
 
     /// The layer's own addition to the loss in the last keeping pass (a divergence, a penalty); its gradient is part
     /// of [`Layer::backward`].

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Layer, Pass, Work};
+use super::{Description, Layer, Pass, Work};
 use crate::nn::batch::{Batch, Shape};
 use crate::nn::kernels::Real;
 use crate::nn::parameter::Parameter;
@@ -24,6 +24,10 @@ pub enum Noise {
 }
 
 impl<R: Real> Layer<R> for Noise {
+    fn describe(&self) -> Description {
+        Description::Identity
+    }
+
     fn output_shape(&self, input: Shape, _steps: usize) -> Shape {
         input
     }

@@ -1,6 +1,6 @@
 //! Between windows of rows and flat vectors: `[B, T, F]` to `[B, 1, T*F]` and back. The numbers do not move.
 
-use super::{Layer, Pass, Work};
+use super::{Description, Layer, Pass, Work};
 use crate::nn::batch::{Batch, Shape};
 use crate::nn::kernels::Real;
 use crate::nn::parameter::Parameter;
@@ -15,6 +15,10 @@ pub enum Reshape {
 }
 
 impl<R: Real> Layer<R> for Reshape {
+    fn describe(&self) -> Description {
+        Description::Reshape(*self)
+    }
+
     fn output_shape(&self, input: Shape, _steps: usize) -> Shape {
         match self {
             Reshape::Flatten => Shape::new(input.b, 1, input.window()),

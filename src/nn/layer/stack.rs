@@ -20,6 +20,11 @@ impl<R: Real> Stack<R> {
         assert!(!layers.is_empty(), "a stack needs a layer");
         Stack { layers }
     }
+
+    /// The layers, first to last; layer `i` has the name `i`.
+    pub fn layers(&self) -> &[Box<dyn Layer<R>>] {
+        &self.layers
+    }
 }
 
 impl<R: Real> Layer<R> for Stack<R> {

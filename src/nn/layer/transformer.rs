@@ -8,7 +8,7 @@
 //! Names and layouts are those of PyTorch's `TransformerEncoderLayer(norm_first=True)`.
 
 use super::attention::Attention;
-use super::{Dense, Layer, LayerNorm, Pass, Work, join};
+use super::{Dense, Description, Layer, LayerNorm, Pass, Work, join};
 use crate::nn::batch::{Batch, Shape};
 use crate::nn::generator::Generator;
 use crate::nn::kernels::{Activation, Real};
@@ -52,6 +52,10 @@ fn add<R: Real>(values: &Batch<R>, sum: &mut Batch<R>) {
 }
 
 impl<R: Real> Layer<R> for TransformerBlock<R> {
+    fn describe(&self) -> Description {
+        Description::Transformer(self.attention.heads())
+    }
+
     fn output_shape(&self, input: Shape, _steps: usize) -> Shape {
         input
     }
@@ -129,6 +133,10 @@ pub fn position_code(t: usize, j: usize, f: usize) -> f64 {
 }
 
 impl<R: Real> Layer<R> for Positions<R> {
+    fn describe(&self) -> Description {
+        Description::Positions(self.codes.iter().map(|code| code.wide()).collect())
+    }
+
     fn output_shape(&self, input: Shape, _steps: usize) -> Shape {
         input
     }

@@ -7,7 +7,7 @@
 //!
 //! Without chance z is mu. The mean divergence of the batch, times the pass's weight, is the layer's added loss.
 
-use super::{Dense, Layer, Pass, Work, join};
+use super::{Dense, Description, Layer, Pass, Work, join};
 use crate::nn::batch::{Batch, Shape};
 use crate::nn::generator::Generator;
 use crate::nn::kernels::{Activation, Real};
@@ -52,6 +52,10 @@ fn deviation<R: Real>(log_var: R) -> f64 {
 }
 
 impl<R: Real> Layer<R> for Variational<R> {
+    fn describe(&self) -> Description {
+        Description::Variational
+    }
+
     fn output_shape(&self, input: Shape, steps: usize) -> Shape {
         self.mu.output_shape(input, steps)
     }

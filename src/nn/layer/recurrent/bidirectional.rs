@@ -6,7 +6,7 @@ use super::layer::{Recurrent, RecurrentSpec};
 use crate::nn::batch::{Batch, Shape};
 use crate::nn::generator::Generator;
 use crate::nn::kernels::Real;
-use crate::nn::layer::{Layer, Pass, Work};
+use crate::nn::layer::{Description, Layer, Pass, Work};
 use crate::nn::parameter::Parameter;
 
 /// How the two outputs become one (Keras's `merge_mode`).
@@ -45,6 +45,10 @@ impl<R: Real> Bidirectional<R> {
 }
 
 impl<R: Real> Layer<R> for Bidirectional<R> {
+    fn describe(&self) -> Description {
+        Description::Bidirectional(self.forward.spec(), self.merge)
+    }
+
     fn output_shape(&self, input: Shape, steps: usize) -> Shape {
         let shape = self.forward.output_shape(input, steps);
         match self.merge {

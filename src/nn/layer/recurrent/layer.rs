@@ -4,7 +4,7 @@ use super::cell::{Cell, CellKind, Gradients, Step, StepBackward, Weights};
 use crate::nn::batch::{Batch, Shape};
 use crate::nn::generator::Generator;
 use crate::nn::kernels::{Matrix, Real, Start, add_row_sums, product, transpose};
-use crate::nn::layer::{Layer, Pass, Work, join};
+use crate::nn::layer::{Description, Layer, Pass, Work, join};
 use crate::nn::parameter::Parameter;
 
 /// What a recurrent layer is made from; the names are Keras's where Keras has one.
@@ -99,6 +99,10 @@ impl<R: Real> Recurrent<R> {
 }
 
 impl<R: Real> Layer<R> for Recurrent<R> {
+    fn describe(&self) -> Description {
+        Description::Recurrent(self.spec)
+    }
+
     fn output_shape(&self, input: Shape, steps: usize) -> Shape {
         let t = if self.spec.return_sequences { self.steps(input, steps) } else { 1 };
         Shape::new(input.b, t, self.spec.units)
@@ -109,20 +113,35 @@ impl<R: Real> Layer<R> for Recurrent<R> {
         let Sizes { gates, state, cache } = self.sizes(b);
         // A keeping pass has a place for every step, an inferring one swaps two.
         let (slots, caches) = if pass.keeps { (steps + 1, steps * cache) } else { (2, 0) };
-        let [projected, scratch, states, caches] = work.buffers([gates, gates, slots * state, caches]);
+        // One window's rows lie side by side, so one product projects them all.
+        let is_hoisted = b == 1 && !pass.keeps && !self.spec.repeats_input;
+        let projections = if is_hoisted { steps * gates } else { gates };
+        let [projected, scratch, states, caches] = work.buffers([projections, gates, slots * state, caches]);
         states[..state].fill(R::default());
         y.reshape(self.output_shape(x.shape(), pass.steps));
         if self.spec.repeats_input {
             self.project(x, 0, projected);
+        } else if is_hoisted {
+            let (f, start) = (x.shape().f, Start::Row(&self.bias_ih.value));
+            product(
+                (steps, gates, f),
+                Matrix::rows(x.values(), f),
+                &self.weight_ih.value,
+                gates,
+                start,
+                projected,
+                gates,
+            );
         }
         let weights = Weights { recurrent: &self.weight_hh.value, transposed: &[], bias: &self.bias_hh.value };
         for s in 0..steps {
-            if !self.spec.repeats_input {
+            if !self.spec.repeats_input && !is_hoisted {
                 self.project(x, self.row(s, steps), projected);
             }
+            let at = if is_hoisted { self.row(s, steps) * gates } else { 0 };
             let (before, after) = neighbours(states, s % slots, (s + 1) % slots, state);
             let cache = if pass.keeps { &mut caches[s * cache..(s + 1) * cache] } else { &mut [] };
-            let (projected, scratch) = (&*projected, &mut *scratch);
+            let (projected, scratch) = (&projected[at..at + gates], &mut *scratch);
             self.cell.step(Step { b, hidden: h, projected, weights, before, after, cache, scratch });
             if self.spec.return_sequences {
                 copy_rows(after, state / b.max(1), y, self.row(s, steps));
