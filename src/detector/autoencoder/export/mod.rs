@@ -1,7 +1,7 @@
 //! Trained networks for other programs, and weights from them.
 //!
-//! * [`safetensors`]: PyTorch's names and layouts, so that a module with `encoder` and `decoder` lists takes them by name.
-//! * [`onnx`]: the whole network, `windows: [batch, T, C]` to `reconstruction: [batch, T, C]`, rows in their own order.
+//! * [`safetensors()`]: PyTorch's names and layouts, so that a module with `encoder` and `decoder` lists takes them by name.
+//! * [`onnx()`]: the whole network, `windows: [batch, T, C]` to `reconstruction: [batch, T, C]`, rows in their own order.
 //! * [`from_safetensors`] and [`from_keras`]: weights trained elsewhere, into an autoencoder of the same spec.
 
 mod keras;
