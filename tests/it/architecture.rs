@@ -88,6 +88,7 @@ const HOUSE: &[(&str, u8, &[&str])] = &[
             "futures_util",
             "rust_embed",
             "percent_encoding",
+            "jiff",
             "serde",
             "serde_json",
             "thiserror",
