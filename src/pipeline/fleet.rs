@@ -58,7 +58,10 @@ impl Pipeline {
             let spec = Arc::clone(&self.specs[spec_index]);
             let series = first.series.clone();
             processed.outcomes.push(Outcome::SeriesSeen { series: series.clone(), at: first.at });
-            self.lives.insert(series.clone(), SeriesLife::new(series, spec, received_at));
+            let mut life = SeriesLife::new(series.clone(), spec, received_at);
+            // A restart must know what the series follows before its first row has closed.
+            life.checkpoint(&mut processed.outcomes);
+            self.lives.insert(series, life);
         }
         if let Some(life) = self.lives.get_mut(&first.series) {
             processed.heard = life.on_message(readings, received_at, &mut processed.outcomes);

@@ -344,7 +344,7 @@ impl SeriesLife {
     /// Says what a restart needs.
     pub(super) fn checkpoint(&mut self, out: &mut Vec<Outcome>) {
         self.rows_since_checkpoint = 0;
-        let Some(at) = self.last_at else { return };
+        let at = self.last_at.unwrap_or(Timestamp::from_ms(0));
         let checkpoint = Checkpoint {
             spec_name: self.spec.name.clone(),
             last_at: self.last_at,

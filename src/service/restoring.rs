@@ -49,7 +49,8 @@ async fn complete(store: &Store, kept: RestoredSeries, n_back: usize) -> Result<
         Some(wanted) => store.frames_between(&series, wanted.to.plus_ms(1), at).await?,
         None => Vec::new(),
     };
-    let replay = store.frames_between(&series, at.plus_ms(1), end).await?;
+    let first = checkpoint.last_at.map_or(at, |last| last.plus_ms(1));
+    let replay = store.frames_between(&series, first, end).await?;
     let bundle = match &checkpoint.judging {
         Some((model_id, ..)) => bundle(store, &series, model_id).await?,
         None => None,

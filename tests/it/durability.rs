@@ -12,7 +12,7 @@ use rand::{RngExt, SeedableRng};
 use rumqttc::{AckMode, AsyncClient, Event, MqttOptions, Outgoing, Packet, PublishOptions};
 
 /// How long anything may take before the test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 const FIRST_MS: i64 = 1_795_521_600_000;
 
@@ -95,6 +95,9 @@ listen = "127.0.0.1:{http}"
 filter = "warn"
 [defaults]
 warm_up_rows = {WARM_UP_ROWS}
+# The last rows stay open for as long as the test may last, however slow the machine.
+idle_after = "1h"
+silence_after = "1h"
 members = ["pca", "random_features", "kmeans", "var"]
 [[series]]
 topic = "cell/{{series}}/{{channel}}"
@@ -200,7 +203,10 @@ async fn wait_for_the_end(dir: &Path) -> Kept {
 
 fn summary(kept: &Kept) -> Vec<String> {
     let one = |(series, frames, scores): &(SeriesId, Vec<Frame>, Vec<ScoreView>)| {
-        format!("{series}: {} rows, {} scores", frames.len(), scores.len())
+        let there: std::collections::BTreeSet<i64> = frames.iter().map(|frame| frame.at.as_ms()).collect();
+        let newest = there.last().map_or(0, |at| (at - FIRST_MS) / 1000 + 1);
+        let missing: Vec<i64> = (0..newest).filter(|row| !there.contains(&(FIRST_MS + 1000 * row))).collect();
+        format!("{series}: {} rows, {} scores, without rows {missing:?}", frames.len(), scores.len())
     };
     kept.iter().map(one).collect()
 }

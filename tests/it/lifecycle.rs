@@ -193,3 +193,20 @@ fn a_restart_at_any_row_gives_the_same_scores_to_the_last_bit() {
         }
     }
 }
+
+#[test]
+fn a_restart_before_the_first_row_finds_the_entry_that_the_series_follows() {
+    let series = SeriesId::parse("counter-1").unwrap();
+    let on_time = SeriesSpec { name: "cell/{series}/{channel}".to_owned(), ..spec(WarmUp::Ladder) };
+    let by_row = SeriesSpec { name: "row/{series}".to_owned(), grid: GridSpec::row(), ..spec(WarmUp::Ladder) };
+    let specs = || vec![on_time.clone(), by_row.clone()];
+    let mut kept = Kept::default();
+    let first = Pipeline::new(specs(), 10).on_message(1, &message(&series, 0, false), Timestamp::from_ms(FIRST_MS));
+    // All but the row itself: the process was killed between two commits.
+    kept.keep(&first.outcomes.into_iter().filter(|o| !matches!(o, Outcome::Frame { .. })).collect::<Vec<_>>());
+    let mut pipeline = Pipeline::new(specs(), 10);
+    pipeline.restore(kept.restored(&series), Timestamp::from_ms(FIRST_MS));
+    let again = pipeline.on_message(1, &message(&series, 0, false), Timestamp::from_ms(FIRST_MS));
+    let rows = again.outcomes.iter().filter(|o| matches!(o, Outcome::Frame { .. })).count();
+    assert_eq!(rows, 1, "on the row grid a message is a row at once; on the time grid it would wait");
+}
