@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{ModelBundle, Provenance};
 use crate::detector::autoencoder::{self, TrainingProgress, TrainingWindows};
 use crate::detector::{
-    Baseline, Detector, DetectorSpec, FittedMember, HeldOut, Kmeans, Member, MemberError, Normaliser, Pca,
+    Baseline, Detector, DetectorSpec, FittedMember, HeldOut, KernelPca, Kmeans, Member, MemberError, Normaliser, Pca,
     RandomFeatures, Scaler, Switches, TrainingRows, Var, hold_out,
 };
 use crate::series::{ChannelName, Timestamp};
@@ -186,7 +186,7 @@ fn members_for(spec: &DetectorSpec, n_used: usize) -> Vec<Member> {
     let mut members: Vec<Member> = Vec::new();
     for member in &spec.members {
         let is_ready = !member.is_trained() || n_used >= spec.autoencoder_from_rows;
-        if is_ready && !members.contains(member) && *member != Member::KernelPca {
+        if is_ready && !members.contains(member) {
             members.push(*member);
         }
     }
@@ -227,6 +227,7 @@ fn fit_members(
                 Member::Pca => Arc::new(Pca::fit(training, &spec.pca)?),
                 Member::RandomFeatures => Arc::new(RandomFeatures::fit(training, &spec.random_features, spec.seed)?),
                 Member::Var => Arc::new(Var::fit(training, &spec.var)?),
+                Member::KernelPca => Arc::new(KernelPca::fit(training, &spec.kernel_pca)?),
                 Member::Kmeans => Arc::new(Kmeans::fit(training, &spec.kmeans, spec.seed)?),
                 _ => Arc::new(Baseline::new()),
             })

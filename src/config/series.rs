@@ -85,7 +85,8 @@ impl Default for SeriesKeys {
 }
 
 /// Tables of an entry: one per member with settings, one per decision rule.
-const TABLES: [&str; 8] = ["autoencoder", "pca", "random_features", "kmeans", "var", "betting", "quantile", "fixed"];
+const TABLES: [&str; 9] =
+    ["autoencoder", "pca", "kernel_pca", "random_features", "kmeans", "var", "betting", "quantile", "fixed"];
 
 /// Every key that `[defaults]` and `[[series]]` know, tables included.
 pub(super) fn all_keys() -> Vec<String> {
@@ -168,6 +169,7 @@ fn read_entry(path: &str, own: &Table, defaults: &Table, faults: &mut Vec<Fault>
         members: keys.members.clone(),
         autoencoder: read_table(&join(path, "autoencoder"), merged.get("autoencoder"), faults),
         pca: read_table(&join(path, "pca"), merged.get("pca"), faults),
+        kernel_pca: read_table(&join(path, "kernel_pca"), merged.get("kernel_pca"), faults),
         random_features: read_table(&join(path, "random_features"), merged.get("random_features"), faults),
         kmeans: read_table(&join(path, "kmeans"), merged.get("kmeans"), faults),
         var: read_table(&join(path, "var"), merged.get("var"), faults),

@@ -131,17 +131,14 @@ impl Detector {
     /// Squared residuals and reconstructions of every member for the scaled window in `scratch`.
     fn ask_members(&self, scratch: &mut RowScratch) {
         let n_channels = self.n_channels;
-        let last = (self.n_time - 1) * n_channels;
         scratch.reconstruction.resize(n_channels, 0.0);
         scratch.residuals.resize(self.members.len() * n_channels, 0.0);
         scratch.expected.clear();
         scratch.expected.resize(n_channels, 0.0);
         for (member, residuals) in self.members.iter().zip(scratch.residuals.chunks_exact_mut(n_channels)) {
-            member.reconstruct_last(&scratch.scaled, &mut scratch.member, &mut scratch.reconstruction);
-            for (c, expected) in scratch.reconstruction.iter().enumerate() {
-                let residual = scratch.scaled[last + c] - expected;
-                residuals[c] = residual * residual;
-                scratch.expected[c] += f64::from(*expected);
+            member.judge_last(&scratch.scaled, &mut scratch.member, &mut scratch.reconstruction, residuals);
+            for (sum, expected) in scratch.expected.iter_mut().zip(&scratch.reconstruction) {
+                *sum += f64::from(*expected);
             }
         }
     }

@@ -167,8 +167,6 @@ pub(super) fn push_residuals(
 ) {
     let from = out.len();
     out.resize(from + n_channels, 0.0);
-    member.reconstruct_last(window, scratch, &mut out[from..]);
-    for (out, value) in out[from..].iter_mut().zip(&window[window.len() - n_channels..]) {
-        *out = (value - *out) * (value - *out);
-    }
+    let mut expected = vec![0.0; n_channels];
+    member.judge_last(window, scratch, &mut expected, &mut out[from..]);
 }

@@ -172,6 +172,14 @@ impl MemberParts {
     }
 }
 
+/// Squared residuals `[C]` of a window's last row from what is expected of it, `[C]`.
+pub(super) fn squared_residuals(window: &[f32], expected: &[f32], residuals: &mut [f32]) {
+    let last = &window[window.len() - expected.len()..];
+    for ((residual, value), expected) in residuals.iter_mut().zip(last).zip(expected) {
+        *residual = (value - expected) * (value - expected);
+    }
+}
+
 /// A fitted detector of windows `[T, C]`.
 pub trait FittedMember: Send + Sync + fmt::Debug {
     /// Which member it is.
@@ -179,6 +187,34 @@ pub trait FittedMember: Send + Sync + fmt::Debug {
 
     /// Reconstructs the last row of a scaled window `[T, C]` (row-major, missing cells 0) into `out` `[C]`.
     fn reconstruct_last(&self, window: &[f32], scratch: &mut MemberScratch, out: &mut [f32]);
+
+    /// Judges the last row of a scaled window `[T, C]`: what is expected of it, `[C]`, and how far it is off, as squared
+    /// residuals `[C]`. By default those of the reconstruction; a member with another measure of surprise writes that.
+    fn judge_last(&self, window: &[f32], scratch: &mut MemberScratch, expected: &mut [f32], residuals: &mut [f32]) {
+        self.reconstruct_last(window, scratch, expected);
+        squared_residuals(window, expected, residuals);
+    }
+
+    /// Width of the member's latent of a window; 0 when it has none.
+    fn n_latent(&self) -> usize {
+        0
+    }
+
+    /// The latent of a scaled window `[T, C]` into `out` `[Z]`; nothing is written when there is none.
+    fn latent(&self, window: &[f32], scratch: &mut MemberScratch, out: &mut [f32]) {
+        let _ = (window, scratch, out);
+    }
+
+    /// Draws `n` new scaled windows `[n, T, C]`, when the member is a model that generates.
+    fn sample(&self, n: usize, seed: u64) -> Option<Vec<f32>> {
+        let _ = (n, seed);
+        None
+    }
+
+    /// The network behind the member, when it is one.
+    fn as_autoencoder(&self) -> Option<&Autoencoder> {
+        None
+    }
 
     /// Everything it learned, as plain data; [`rebuild`] is the way back.
     fn parts(&self) -> MemberParts;
@@ -195,7 +231,7 @@ pub fn rebuild(parts: &MemberParts, n_time: usize, n_channels: usize) -> Result<
         Member::Var => Ok(Arc::new(super::Var::from_parts(parts, n_time, n_channels)?)),
         Member::Autoencoder => Ok(Arc::new(Autoencoder::from_member_parts(parts, n_time, n_channels)?)),
         Member::Kmeans => Ok(Arc::new(super::Kmeans::from_parts(parts, n_time, n_channels)?)),
+        Member::KernelPca => Ok(Arc::new(super::KernelPca::from_parts(parts, n_time, n_channels)?)),
         Member::Baseline => Ok(Arc::new(super::Baseline::new())),
-        member => Err(MemberError::Facts { member, reason: "this version cannot rebuild it".to_owned() }),
     }
 }

@@ -9,9 +9,12 @@ use linfa::DatasetBase;
 use linfa::traits::Fit;
 use linfa_reduction::Pca as LinfaPca;
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+use serde::{Deserialize, Serialize};
 
 use super::gram::{feature_moments, window_products};
 use super::linear::{LinearMap, moving_channels, windows_of};
+use super::member::squared_residuals;
+use super::pca_components::Components;
 use super::spectrum::apply_leading;
 use super::{FittedMember, Member, MemberError, MemberParts, MemberScratch, PcaSpec, TrainingRows};
 
@@ -28,12 +31,28 @@ const LINFA_TOLERANCE: f64 = 1e-6;
 /// How much more of the training windows they may leave over than the eigenvalues promise, as a share.
 const LINFA_EXCESS_MAX: f64 = 0.01;
 
+/// What of a window is its surprise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PcaScore {
+    /// The squared residual of the last row: the newest reading against the window it ends.
+    #[default]
+    LastRow,
+    /// Q, the squared prediction error of the whole window (Jackson and Mudholkar 1979).
+    Q,
+    /// Hotelling's T²: how far out the window lies among the components, each in units of its spread.
+    T2,
+}
+
 /// A fitted window PCA.
 #[derive(Debug, Clone)]
 pub struct Pca {
     map: LinearMap,
     n_components: usize,
     is_linfa: bool,
+    score: PcaScore,
+    /// All components, for the scores of whole windows.
+    components: Option<Components>,
 }
 
 /// Projector of the moving channels' windows onto the last row, `[T * D, D]`, and the window mean `[T * D]`.
@@ -62,17 +81,27 @@ impl Pca {
             .chunks_exact(n_channels)
             .flat_map(|row| moving.iter().map(move |c| f64::from(row[*c])))
             .collect();
+        let choose = |values: &[f64]| n_leading(values, spec.variance_share, spec.n_components);
         let mut projection = if n_windows < n_time * d {
-            from_products(&rows, d, training, spec.variance_share)?
+            from_products(&rows, d, training, choose)?
         } else {
-            from_features(&rows, d, training, spec.variance_share)?
+            from_features(&rows, d, training, choose)?
         };
         let linfa = linfa_projection(&rows, d, training, &projection);
         let is_linfa = linfa.is_some();
         if let Some(last) = linfa {
             projection.last = last;
         }
-        Ok(Self { map: projection.map(&moving, n_time, n_channels)?, n_components: projection.n_components, is_linfa })
+        Ok(Self {
+            map: projection.map(&moving, n_time, n_channels)?,
+            n_components: projection.n_components,
+            is_linfa,
+            score: spec.score,
+            components: match spec.score {
+                PcaScore::LastRow => None,
+                PcaScore::Q | PcaScore::T2 => Some(Components::fit(training, choose)?),
+            },
+        })
     }
 
     /// Components kept.
@@ -88,10 +117,20 @@ impl Pca {
         let n_components = parts.facts["n_components"]
             .as_u64()
             .ok_or_else(|| MemberError::Facts { member: Member::Pca, reason: "n_components is missing".to_owned() })?;
+        let score = match &parts.facts["score"] {
+            serde_json::Value::Null => PcaScore::default(),
+            word => serde_json::from_value(word.clone())
+                .map_err(|e| MemberError::Facts { member: Member::Pca, reason: e.to_string() })?,
+        };
         Ok(Self {
             map: LinearMap::from_parts(parts, n_time * n_channels, n_channels)?,
             n_components: n_components as usize,
             is_linfa: parts.facts["linfa"].as_bool().unwrap_or(false),
+            score,
+            components: match score {
+                PcaScore::LastRow => None,
+                PcaScore::Q | PcaScore::T2 => Some(Components::from_parts(parts, n_time * n_channels)?),
+            },
         })
     }
 }
@@ -105,12 +144,37 @@ impl FittedMember for Pca {
         self.map.apply(window, out);
     }
 
-    fn parts(&self) -> MemberParts {
-        MemberParts {
-            member: Member::Pca,
-            facts: serde_json::json!({ "n_components": self.n_components, "linfa": self.is_linfa }),
-            tensors: self.map.tensors(),
+    fn judge_last(&self, window: &[f32], scratch: &mut MemberScratch, expected: &mut [f32], residuals: &mut [f32]) {
+        match (self.score, &self.components) {
+            (PcaScore::Q, Some(components)) => components.prediction_error(window, scratch, expected, residuals),
+            (PcaScore::T2, Some(components)) => {
+                self.map.apply(window, expected);
+                components.hotelling(window, scratch, residuals);
+            }
+            _ => {
+                self.map.apply(window, expected);
+                squared_residuals(window, expected, residuals);
+            }
         }
+    }
+
+    fn n_latent(&self) -> usize {
+        self.components.as_ref().map_or(0, Components::n_components)
+    }
+
+    fn latent(&self, window: &[f32], _scratch: &mut MemberScratch, out: &mut [f32]) {
+        if let Some(components) = &self.components {
+            components.codes(window, out);
+        }
+    }
+
+    fn parts(&self) -> MemberParts {
+        let mut tensors = self.map.tensors();
+        tensors.extend(self.components.iter().flat_map(Components::tensors));
+        let facts = serde_json::json!({
+            "n_components": self.n_components, "linfa": self.is_linfa, "score": self.score,
+        });
+        MemberParts { member: Member::Pca, facts, tensors }
     }
 }
 
@@ -133,8 +197,9 @@ impl Projection {
     }
 }
 
-/// How many of the falling eigenvalues explain a share of their sum.
-fn n_leading(values: &[f64], share: f64) -> usize {
+/// How many of the falling eigenvalues explain a share of their sum, and at most `most`.
+pub(super) fn n_leading(values: &[f64], share: f64, most: Option<usize>) -> usize {
+    let most = most.unwrap_or(usize::MAX);
     let total: f64 = values.iter().map(|v| v.max(0.0)).sum();
     if total <= 0.0 {
         return 0;
@@ -143,17 +208,22 @@ fn n_leading(values: &[f64], share: f64) -> usize {
     for (index, value) in values.iter().enumerate() {
         sum += value.max(0.0) / total;
         if sum >= share {
-            return index + 1;
+            return (index + 1).min(most);
         }
     }
-    values.len()
+    values.len().min(most)
 }
 
 fn no_convergence() -> MemberError {
     MemberError::NotFinite { member: Member::Pca, reason: "the eigenvalues do not converge".to_owned() }
 }
 
-fn from_features(rows: &[f64], d: usize, training: &TrainingRows, share: f64) -> Result<Projection, MemberError> {
+fn from_features(
+    rows: &[f64],
+    d: usize,
+    training: &TrainingRows,
+    n_leading: impl Fn(&[f64]) -> usize,
+) -> Result<Projection, MemberError> {
     let size = training.n_time * d;
     let moments = feature_moments(rows, d, training.n_time, &training.starts);
     let n = moments.n_windows as f64;
@@ -167,14 +237,19 @@ fn from_features(rows: &[f64], d: usize, training: &TrainingRows, share: f64) ->
         last[[size - d + c, c]] = 1.0;
     }
     let (Some(a), Some(b)) = (covariance.as_slice_mut(), last.as_slice_mut()) else { return Err(no_convergence()) };
-    let spectrum = apply_leading(a, b, size, |values| n_leading(values, share), |_| 1.0).ok_or_else(no_convergence)?;
+    let spectrum = apply_leading(a, b, size, n_leading, |_| 1.0).ok_or_else(no_convergence)?;
     let left_over = spectrum.values[spectrum.n_kept..].iter().map(|v| v.max(0.0)).sum();
     Ok(Projection { last, mean, n_components: spectrum.n_kept, left_over })
 }
 
 /// With windows A (centred rows) and A A' = U Λ U', the components are A' U Λ^-1/2, so the projector onto the last row
 /// is A' U Λ^-1 U' A_last.
-fn from_products(rows: &[f64], d: usize, training: &TrainingRows, share: f64) -> Result<Projection, MemberError> {
+fn from_products(
+    rows: &[f64],
+    d: usize,
+    training: &TrainingRows,
+    n_leading: impl Fn(&[f64]) -> usize,
+) -> Result<Projection, MemberError> {
     let (n_time, size) = (training.n_time, training.n_time * d);
     let starts: Vec<usize> = training.window_starts().collect();
     let n = starts.len();
@@ -199,7 +274,7 @@ fn from_products(rows: &[f64], d: usize, training: &TrainingRows, share: f64) ->
     let choose = |values: &[f64]| {
         let floor = EIGENVALUE_SHARE_MIN * values.first().copied().unwrap_or(0.0);
         let kept = values.iter().filter(|v| **v > floor.max(0.0)).count();
-        n_leading(&values[..kept], share)
+        n_leading(&values[..kept])
     };
     let (Some(a), Some(b)) = (products.as_slice_mut(), coefficients.as_slice_mut()) else {
         return Err(no_convergence());
@@ -281,7 +356,7 @@ mod tests {
         let mean = a.mean_axis(Axis(0)).unwrap();
         let a = a - &mean;
         let (values, vectors) = (a.t().dot(&a) / n as f64).eigh().unwrap().sort_eig_desc();
-        let k = n_leading(values.as_slice().unwrap(), share);
+        let k = n_leading(values.as_slice().unwrap(), share, None);
         let v = vectors.slice(s![.., ..k]);
         let x = Array1::from_iter(window.iter().map(|x| f64::from(*x))) - &mean;
         let back = v.dot(&v.t().dot(&x)) + &mean;
@@ -292,7 +367,7 @@ mod tests {
     fn the_map_is_the_projection_of_a_full_decomposition() {
         for (n, d, t) in [(300, 3, 8), (60, 3, 20), (200, 1, 8)] {
             let training = training(n, d, t);
-            let pca = Pca::fit(&training, &PcaSpec { variance_share: 0.97 }).unwrap();
+            let pca = Pca::fit(&training, &PcaSpec { variance_share: 0.97, ..PcaSpec::default() }).unwrap();
             let window: Vec<f32> = training.window(7).iter().map(|x| x + 0.5).collect();
             let mut out = vec![0.0; d];
             pca.reconstruct_last(&window, &mut MemberScratch::default(), &mut out);
@@ -301,6 +376,42 @@ mod tests {
             }
             let again = Pca::from_parts(&pca.parts(), t, d).unwrap();
             assert_eq!(again.parts(), pca.parts());
+        }
+    }
+
+    #[test]
+    fn a_count_bounds_the_components() {
+        let training = training(300, 3, 8);
+        let spec = PcaSpec { n_components: Some(2), ..PcaSpec::default() };
+        assert_eq!(Pca::fit(&training, &spec).unwrap().n_components(), 2);
+    }
+
+    #[test]
+    fn q_is_the_residual_of_the_whole_window_and_t2_the_sum_of_squared_standard_scores() {
+        for (n, d, t) in [(300, 3, 8), (60, 3, 24)] {
+            let training = training(n, d, t);
+            let size = t * d;
+            let a = Array2::from_shape_fn((training.n_windows(), size), |(w, x)| f64::from(training.window(w)[x]));
+            let mean = a.mean_axis(Axis(0)).unwrap();
+            let centred = &a - &mean;
+            let covariance = centred.t().dot(&centred) / a.nrows() as f64;
+            let (values, vectors) = covariance.eigh().unwrap().sort_eig_desc();
+            let window: Vec<f32> = training.window(7).iter().enumerate().map(|(i, x)| x + (i as f32).sin()).collect();
+            let x = Array1::from_iter(window.iter().map(|x| f64::from(*x))) - &mean;
+            let codes = vectors.slice(s![.., ..4]).t().dot(&x);
+            let q = x.dot(&x) - codes.dot(&codes);
+            let t2: f64 = codes.iter().zip(&values).map(|(code, value)| code * code / value).sum();
+            for (score, expected) in [(PcaScore::Q, q), (PcaScore::T2, t2)] {
+                let spec = PcaSpec { n_components: Some(4), variance_share: 1.0, score };
+                let pca = Pca::fit(&training, &spec).unwrap();
+                let (mut last, mut residuals) = (vec![0.0; d], vec![0.0; d]);
+                pca.judge_last(&window, &mut MemberScratch::default(), &mut last, &mut residuals);
+                let found = residuals.iter().map(|r| f64::from(*r)).sum::<f64>() * t as f64;
+                assert!((found / expected - 1.0).abs() < 1e-4, "{score:?}: {found} {expected}");
+                let again = Pca::from_parts(&pca.parts(), t, d).unwrap();
+                assert_eq!(again.parts(), pca.parts());
+                assert_eq!((pca.n_latent(), again.n_latent()), (4, 4));
+            }
         }
     }
 

@@ -4,18 +4,24 @@ use serde::{Deserialize, Serialize};
 
 use super::Member;
 use super::autoencoder::AutoencoderSpec;
+use super::kernel_pca::KernelPcaSpec;
+use super::pca::PcaScore;
 
 /// Settings of the window PCA.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PcaSpec {
-    /// Share of variance the components explain, in (0, 1).
+    /// Share of variance the components explain, in (0, 1].
     pub variance_share: f64,
+    /// Components kept at most; without it the share of variance alone decides.
+    pub n_components: Option<usize>,
+    /// What of a window is its surprise.
+    pub score: PcaScore,
 }
 
 impl Default for PcaSpec {
     fn default() -> Self {
-        Self { variance_share: 0.99 }
+        Self { variance_share: 0.99, n_components: None, score: PcaScore::LastRow }
     }
 }
 
@@ -81,6 +87,8 @@ pub struct DetectorSpec {
     pub autoencoder: AutoencoderSpec,
     /// The window PCA.
     pub pca: PcaSpec,
+    /// The kernel PCA.
+    pub kernel_pca: KernelPcaSpec,
     /// The random-feature autoencoder.
     pub random_features: RandomFeaturesSpec,
     /// K-means on centred windows.
@@ -112,6 +120,7 @@ impl Default for DetectorSpec {
             members: vec![Member::Autoencoder, Member::Pca, Member::RandomFeatures, Member::Kmeans, Member::Var],
             autoencoder: AutoencoderSpec::default(),
             pca: PcaSpec::default(),
+            kernel_pca: KernelPcaSpec::default(),
             random_features: RandomFeaturesSpec::default(),
             kmeans: KmeansSpec::default(),
             var: VarSpec::default(),

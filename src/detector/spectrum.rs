@@ -50,6 +50,28 @@ pub(super) fn apply_leading(
     Some(Spectrum { values, n_kept })
 }
 
+/// The leading eigenvectors of the symmetric `a` `[n, n]` (lower triangle read, destroyed) as rows `[k, n]`, in the order
+/// of their falling eigenvalues. None when QL does not converge.
+pub(super) fn leading_vectors(
+    a: &mut [f64],
+    n: usize,
+    choose: impl FnOnce(&[f64]) -> usize,
+) -> Option<(Spectrum, Vec<f64>)> {
+    let (mut diagonal, mut beside, scales) = tridiagonalise(a, n);
+    let mut b = vec![0.0; n * n];
+    (0..n).for_each(|i| b[i * n + i] = 1.0);
+    for i in (1..n).rev() {
+        reflect(&a[i * n..i * n + i], scales[i], &mut b, n);
+    }
+    diagonalise(&mut diagonal, &mut beside, &mut b, n, &mut Vec::new())?;
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|i, j| diagonal[*j].total_cmp(&diagonal[*i]));
+    let values: Vec<f64> = order.iter().map(|i| diagonal[*i]).collect();
+    let n_kept = choose(&values).min(n);
+    let vectors = order[..n_kept].iter().flat_map(|i| b[i * n..(i + 1) * n].iter().copied()).collect();
+    Some((Spectrum { values, n_kept }, vectors))
+}
+
 /// A = Q T Q' with Q = H_{n-1} … H_1; H_i = I - scale_i v_i v_i' acts on the indexes before i, and v_i is left in row i
 /// of `a`. Gives T's diagonal and off-diagonal (`beside[i]` joins i - 1 and i), and the scales.
 fn tridiagonalise(a: &mut [f64], n: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
@@ -234,6 +256,21 @@ mod tests {
                     assert!((found - expected).abs() < 1e-7, "n {n}: {found} {expected}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn leading_vectors_are_orthonormal_and_belong_to_their_values() {
+        for n in [1, 2, 10, 41] {
+            let a = matrix(n);
+            let mut copy: Vec<f64> = a.iter().copied().collect();
+            let (spectrum, vectors) = leading_vectors(&mut copy, n, |_| n.div_ceil(2)).unwrap();
+            let v = Array2::from_shape_vec((spectrum.n_kept, n), vectors).unwrap();
+            let scale = spectrum.values[0].abs().max(1.0);
+            for (i, (row, value)) in v.outer_iter().zip(&spectrum.values).enumerate() {
+                assert!((a.dot(&row) - *value * &row).iter().all(|x| x.abs() < 1e-9 * scale), "n {n}, vector {i}");
+            }
+            assert!((v.dot(&v.t()) - Array2::<f64>::eye(spectrum.n_kept)).iter().all(|x| x.abs() < 1e-9));
         }
     }
 

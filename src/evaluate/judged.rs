@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::SeriesRows;
 use crate::bundle::{FitError, FitProgress, ModelBundle, ROWS_MIN};
@@ -51,6 +52,10 @@ pub struct JudgedSeries {
     pub openings_per_row: f64,
     /// Alerts that opened and resolved, in order.
     pub transitions: Vec<Transition>,
+    /// Seconds that the fit took, on one core.
+    pub fit_seconds: f64,
+    /// Rows judged a second by the whole pipeline, one at a time, on one core.
+    pub rows_per_second: f64,
 }
 
 impl JudgedSeries {
@@ -103,15 +108,33 @@ pub fn judge_rows(
     let mut replay = Replay::new(Pipeline::new(vec![spec.clone()], 1));
     let mut progress = |_: &_, step| progress(step);
     let mut heard = Heard::default();
+    let (mut fit_seconds, mut judging_seconds, mut n_judged) = (0.0, 0.0, 0_u32);
     for row in 0..rows.n_rows() {
-        heard.take(replay.on_message(0, &rows.readings(row), rows.at[row], &mut progress)?);
+        let began = Instant::now();
+        let outcomes = replay.on_message(0, &rows.readings(row), rows.at[row], &mut progress)?;
+        let seconds = began.elapsed().as_secs_f64();
+        if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Model { .. })) {
+            fit_seconds += seconds;
+        } else if heard.bundle.is_some() {
+            judging_seconds += seconds;
+            n_judged += 1;
+        }
+        heard.take(outcomes);
     }
     heard.take(replay.finish(&mut progress)?);
+    let rows_per_second = f64::from(n_judged) / f64::max(judging_seconds, f64::MIN_POSITIVE);
     let Some(bundle) = heard.bundle.clone() else { return Err(JudgeError::NoModel { reason: heard.reason }) };
     heard.judge_training(&bundle, rows, &spec);
     let openings_per_row = spec.decision_for(bundle.calibration.n_rows()).openings_per_row;
     let judged = heard.on_input_rows(rows, &spec, bundle.provenance.last_at);
-    Ok(JudgedSeries { rows: judged, bundle, openings_per_row, transitions: heard.transitions })
+    Ok(JudgedSeries {
+        rows: judged,
+        bundle,
+        openings_per_row,
+        transitions: heard.transitions,
+        fit_seconds,
+        rows_per_second,
+    })
 }
 
 /// Grid rows with a usable value among the first `train_rows` input rows.

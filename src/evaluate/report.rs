@@ -75,6 +75,10 @@ pub struct ContenderReport {
     pub alerts: AlertReport,
     /// Seconds for fitting and judging, on one core.
     pub seconds: f64,
+    /// Seconds of that for fitting.
+    pub fit_seconds: f64,
+    /// Rows judged a second by the whole pipeline, one at a time, on one core.
+    pub rows_per_second: f64,
     /// What it said, row by row.
     #[serde(skip)]
     pub judged: JudgedSeries,
@@ -151,6 +155,8 @@ fn evaluate_contender(
         settled: score_report(&series.label, &column(|row| row.settled_score), vus_window)?,
         alerts: alert_report(series, &judged)?,
         seconds,
+        fit_seconds: judged.fit_seconds,
+        rows_per_second: judged.rows_per_second,
         judged,
     })
 }

@@ -52,6 +52,7 @@ fn the_shown_file_shows_every_key() {
     check("defaults", known_keys::<GridSpec>());
     check("defaults.autoencoder", known_keys::<kilter::detector::autoencoder::AutoencoderSpec>());
     check("defaults.pca", known_keys::<kilter::detector::PcaSpec>());
+    check("defaults.kernel_pca", known_keys::<kilter::detector::KernelPcaSpec>());
     check("defaults.random_features", known_keys::<kilter::detector::RandomFeaturesSpec>());
     check("defaults.kmeans", known_keys::<kilter::detector::KmeansSpec>());
     check("defaults.var", known_keys::<kilter::detector::VarSpec>());

@@ -63,7 +63,7 @@ fn recurrent<R: Real>(
     let mut features = n_channels;
     for (i, units) in widths.iter().enumerate() {
         push_dropout(&mut encoder, spec);
-        let part = part(features, *units, i + 1 < widths.len(), false);
+        let part = part(features, *units, i + 1 < widths.len() || spec.return_sequences, false);
         features = push_recurrent(&mut encoder, spec, part, generator);
     }
     if spec.latent > 0 {
@@ -79,7 +79,7 @@ fn recurrent<R: Real>(
         if i > 0 {
             push_dropout(&mut decoder, spec);
         }
-        let part = part(features, *units, true, i == 0);
+        let part = part(features, *units, true, i == 0 && !spec.return_sequences);
         features = push_recurrent(&mut decoder, spec, part, generator);
     }
     decoder.push(Box::new(Dense::new(features, n_channels, Activation::Linear, generator)));

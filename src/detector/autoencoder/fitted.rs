@@ -165,7 +165,7 @@ impl Autoencoder {
         let (len, z) = (self.n_time * self.n_channels, self.n_latent());
         assert!(latents.len().is_multiple_of(z) && out.len() == latents.len() / z * len, "{} windows", out.len() / len);
         for (latent, out) in latents.chunks_exact(z).zip(out.chunks_exact_mut(len)) {
-            scratch.x.reshape(Shape::new(1, 1, z));
+            scratch.x.reshape(self.network.latent_shape(self.n_time, self.n_channels));
             scratch.x.values_mut().copy_from_slice(latent);
             self.network.decode(&scratch.x, self.n_time, &mut scratch.work, &mut scratch.y);
             self.in_row_order(scratch.y.values(), out);
@@ -204,6 +204,36 @@ impl Autoencoder {
         sum / n.max(1) as f64
     }
 
+    /// Judges the last row of a window `[T, C]` over `n` latents drawn from its posterior: their mean reconstruction
+    /// and the mean squared residual, each `[C]`. The squared residual is twice the negative log likelihood under unit
+    /// variance, up to a constant. The same window is always given the same draws.
+    pub fn sampled_last_row(
+        &self,
+        window: &[f32],
+        n: usize,
+        scratch: &mut AutoencoderScratch,
+        expected: &mut [f32],
+        residuals: &mut [f32],
+    ) {
+        let c = self.n_channels;
+        scratch.x.reshape(Shape::new(n, self.n_time, c));
+        scratch.x.values_mut().chunks_exact_mut(window.len()).for_each(|copy| copy.copy_from_slice(window));
+        let steps = if self.network.first_step_suffices { 1 } else { self.n_time };
+        let last = if self.network.is_reversed() { 0 } else { steps - 1 };
+        let mut generator = Generator::new(0);
+        let mut pass = Pass { generator: Some(&mut generator), ..Pass::infer(steps) };
+        self.network.forward_steps(&scratch.x, &mut pass, &mut scratch.work, &mut scratch.y);
+        expected.fill(0.0);
+        residuals.fill(0.0);
+        let values = &window[window.len() - c..];
+        for y in scratch.y.values().chunks_exact(steps * c) {
+            for (i, y) in y[last * c..(last + 1) * c].iter().enumerate() {
+                expected[i] += y / n as f32;
+                residuals[i] += (values[i] - y) * (values[i] - y) / n as f32;
+            }
+        }
+    }
+
     /// Copies one decoded window, turned round when the decoder starts with the last row.
     fn in_row_order(&self, decoded: &[f32], out: &mut [f32]) {
         if !self.network.is_reversed() {
@@ -213,9 +243,9 @@ impl Autoencoder {
         out.chunks_exact_mut(self.n_channels).zip(rows).for_each(|(out, row)| out.copy_from_slice(row));
     }
 
-    /// Width Z of a latent.
+    /// Numbers of a window's latent: Z, or T * Z from sequence to sequence.
     pub fn n_latent(&self) -> usize {
-        self.network.latent_width(self.n_time, self.n_channels)
+        self.network.latent_shape(self.n_time, self.n_channels).window()
     }
 
     fn load(&self, windows: &[f32], scratch: &mut AutoencoderScratch) {

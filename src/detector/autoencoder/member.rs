@@ -1,8 +1,9 @@
 //! The autoencoder as a member of the fused score.
 
-use super::fitted::Autoencoder;
-use super::spec::AutoencoderSpec;
+use super::fitted::{Autoencoder, AutoencoderScratch};
+use super::spec::{AutoencoderSpec, VariationalScore, VariationalSpec};
 use super::trainer::FitAutoencoderError;
+use crate::detector::member::squared_residuals;
 use crate::detector::{FittedMember, Member, MemberError, MemberParts, MemberScratch};
 
 impl FittedMember for Autoencoder {
@@ -12,6 +13,31 @@ impl FittedMember for Autoencoder {
 
     fn reconstruct_last(&self, window: &[f32], scratch: &mut MemberScratch, out: &mut [f32]) {
         self.reconstruct_last_rows(window, scratch.autoencoder(), out);
+    }
+
+    fn judge_last(&self, window: &[f32], scratch: &mut MemberScratch, expected: &mut [f32], residuals: &mut [f32]) {
+        if let Some(VariationalSpec { score: VariationalScore::Likelihood, n_samples, .. }) = self.spec().variational {
+            return self.sampled_last_row(window, n_samples, scratch.autoencoder(), expected, residuals);
+        }
+        self.reconstruct_last(window, scratch, expected);
+        squared_residuals(window, expected, residuals);
+    }
+
+    fn n_latent(&self) -> usize {
+        Autoencoder::n_latent(self)
+    }
+
+    fn latent(&self, window: &[f32], scratch: &mut MemberScratch, out: &mut [f32]) {
+        self.latents(window, scratch.autoencoder(), out);
+    }
+
+    fn sample(&self, n: usize, seed: u64) -> Option<Vec<f32>> {
+        self.spec().variational?;
+        Some(Autoencoder::sample(self, n, seed, &mut AutoencoderScratch::default()))
+    }
+
+    fn as_autoencoder(&self) -> Option<&Autoencoder> {
+        Some(self)
     }
 
     fn parts(&self) -> MemberParts {

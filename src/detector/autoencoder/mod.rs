@@ -16,6 +16,6 @@ mod windows;
 
 pub use fitted::{Autoencoder, AutoencoderScratch, LoadAutoencoderError};
 pub use network::Network;
-pub use spec::{AutoencoderSpec, CheckSpecError, DecoderInput, NetworkKind, Units, VariationalSpec};
+pub use spec::{AutoencoderSpec, CheckSpecError, DecoderInput, NetworkKind, Units, VariationalScore, VariationalSpec};
 pub use trainer::{FitAutoencoderError, TrainingProgress, TrainingReport, fit};
 pub use windows::TrainingWindows;

@@ -26,7 +26,7 @@ impl<R: Real> Network<R> {
     pub fn new(spec: &AutoencoderSpec, n_time: usize, n_channels: usize, generator: &mut Generator) -> Self {
         let [encoder, decoder] = build(spec, n_time, n_channels, generator);
         let is_recurrent = spec.kind == NetworkKind::Recurrent;
-        let is_reversed = is_recurrent && spec.reverse_target;
+        let is_reversed = is_recurrent && spec.reverse_target && !spec.return_sequences;
         Network {
             encoder: Stack::new(encoder),
             decoder: Stack::new(decoder),
@@ -49,19 +49,18 @@ impl<R: Real> Network<R> {
             .chain(decoder.map(|(i, layer)| (format!("decoder.{i}"), true, layer.as_ref())))
     }
 
-    /// Windows decoded from latents `[B, 1, Z]`, in the decoder's order.
+    /// Windows decoded from latents `[B, 1, Z]`, or `[B, T, Z]` from sequence to sequence, in the decoder's order.
     pub fn decode(&self, latent: &Batch<R>, steps: usize, work: &mut Work<R>, y: &mut Batch<R>) {
         let (works, _) = work.children(2, 2);
         self.decoder.forward(latent, &mut Pass::infer(steps), &mut works[1], y);
     }
 
-    /// Width Z of a latent.
-    pub fn latent_width(&self, n_time: usize, n_channels: usize) -> usize {
-        let latent = self.encoder.output_shape(Shape::new(1, n_time, n_channels), n_time);
-        latent.window()
+    /// Shape of the latent of one window of `[n_time, n_channels]`: `[1, 1, Z]`, or `[1, T, Z]` from sequence to sequence.
+    pub fn latent_shape(&self, n_time: usize, n_channels: usize) -> Shape {
+        self.encoder.output_shape(Shape::new(1, n_time, n_channels), n_time)
     }
 
-    /// Latents of the windows: `[B, 1, Z]`.
+    /// Latents of the windows: `[B, 1, Z]`, or `[B, T, Z]` from sequence to sequence.
     pub fn encode(&self, x: &Batch<R>, work: &mut Work<R>, latent: &mut Batch<R>) {
         let (works, _) = work.children(2, 2);
         self.encoder.forward(x, &mut Pass::infer(x.shape().t), &mut works[0], latent);
@@ -158,6 +157,8 @@ mod tests {
             CellKind::ALL.iter().map(|cell| AutoencoderSpec { cell: *cell, ..base.clone() }).collect();
         systems.extend([
             AutoencoderSpec { latent: 0, reverse_target: false, ..base.clone() },
+            AutoencoderSpec { return_sequences: true, units: Units::Stack(vec![4, 3]), ..base.clone() },
+            AutoencoderSpec { return_sequences: true, variational, bidirectional: true, ..base.clone() },
             AutoencoderSpec { units: Units::Stack(vec![5, 3]), dropout: 0.3, ..base.clone() },
             AutoencoderSpec { bidirectional: true, merge: Merge::Sum, ..base.clone() },
             AutoencoderSpec { bidirectional: true, units: Units::Stack(vec![4, 3]), ..base.clone() },

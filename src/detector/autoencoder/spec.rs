@@ -30,6 +30,18 @@ pub enum DecoderInput {
     Feedback,
 }
 
+/// What of a window a variational autoencoder is surprised by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VariationalScore {
+    /// The residual of the reconstruction from the latent's mean.
+    #[default]
+    Reconstruction,
+    /// The mean negative log likelihood over several sampled latents, up to a constant: An and Cho's reconstruction
+    /// probability (2015) under unit variance.
+    Likelihood,
+}
+
 /// A Gaussian latent: the autoencoder becomes variational.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -40,11 +52,21 @@ pub struct VariationalSpec {
     pub kl_warm_up_epochs: usize,
     /// False takes the mean of the latent while training too.
     pub is_sampled: bool,
+    /// What of a window is its surprise.
+    pub score: VariationalScore,
+    /// Latents drawn for one window by `likelihood`.
+    pub n_samples: usize,
 }
 
 impl Default for VariationalSpec {
     fn default() -> Self {
-        VariationalSpec { kl_weight: 0.1, kl_warm_up_epochs: 10, is_sampled: true }
+        VariationalSpec {
+            kl_weight: 0.1,
+            kl_warm_up_epochs: 10,
+            is_sampled: true,
+            score: VariationalScore::Reconstruction,
+            n_samples: 16,
+        }
     }
 }
 
@@ -86,6 +108,9 @@ pub struct AutoencoderSpec {
     pub activation: Activation,
     /// Attention heads; they must divide every width in `units`.
     pub heads: usize,
+    /// Sequence to sequence: the encoder hands a latent on for every row instead of one for the window, and the decoder
+    /// writes rows in their own order.
+    pub return_sequences: bool,
     /// What a recurrent decoder reads at each step.
     pub decoder_input: DecoderInput,
     /// How training inputs are disturbed; the target stays clean.
@@ -124,6 +149,7 @@ impl Default for AutoencoderSpec {
             variational: None,
             activation: Activation::Tanh,
             heads: 4,
+            return_sequences: false,
             decoder_input: DecoderInput::Latent,
             noise: Noise::None,
             bidirectional: false,
@@ -143,6 +169,8 @@ impl Default for AutoencoderSpec {
 
 /// Widest layer that is accepted; a typing error should not ask for gigabytes.
 const WIDTH_MAX: usize = 4096;
+/// Most latents that are drawn for one window.
+const SAMPLES_MAX: usize = 1024;
 
 impl AutoencoderSpec {
     /// Every fault at once.
@@ -170,6 +198,19 @@ impl AutoencoderSpec {
             let weight = variational.kl_weight;
             expect(weight.is_finite() && weight >= 0.0, "variational.kl_weight", weight.to_string(), "0 or more");
         }
+        if let Some(variational) = self.variational {
+            let n = variational.n_samples;
+            expect((1..=SAMPLES_MAX).contains(&n), "variational.n_samples", n.to_string(), "1 to 1024");
+        }
+        let is_many_to_many = is_recurrent && self.decoder_input == DecoderInput::Latent && self.latent > 0;
+        let found =
+            format!("true with kind {:?}, decoder_input {:?}, latent {}", self.kind, self.decoder_input, self.latent);
+        expect(
+            !self.return_sequences || is_many_to_many,
+            "return_sequences",
+            found,
+            "true with the recurrent kind, decoder_input latent, and a latent of 1 or more",
+        );
         let feedback = self.decoder_input == DecoderInput::Feedback;
         let one_way = is_recurrent && !self.bidirectional && widths.len() == 1;
         expect(

@@ -114,6 +114,7 @@ macro_rules! cells {
 
 cells! {
     /// `h = tanh(W x + U h + b)`.
+    #[serde(rename = "simple_rnn", alias = "simple")]
     Simple = super::simple::Simple,
     /// GRU, reset gate after the product: Keras's `reset_after=True`, PyTorch, cuDNN.
     #[default]
