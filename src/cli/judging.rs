@@ -33,6 +33,7 @@ pub(super) fn series_spec(config: Option<&Path>) -> Result<SeriesSpec, CliError>
         warm_up: WarmUp::default(),
         channels_max: usize::MAX,
         silence_after_ms: i64::MAX,
+        keeps_latents: false,
     })
 }
 

@@ -53,7 +53,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<(), CliError> {
     let (Some(first), Some(last)) = (frames.first(), frames.last()) else {
         return Err(CliError::failed(format!("series {series} has no rows to fit on")));
     };
-    let wanted = FitWanted { series: series.clone(), from: first.at, to: last.at, excluded: Vec::new() };
+    let wanted = FitWanted { series: series.clone(), from: first.at, to: last.at, excluded: Vec::new(), model: None };
     let first_at = first.at;
     let bar = ProgressBar::new_spinner();
     bar.set_style(ProgressStyle::with_template("{spinner} {msg}").map_err(CliError::failed)?);

@@ -51,6 +51,8 @@ pub struct SeriesKeys {
     pub channels_max: u32,
     /// Without a message for so long, a series has no data.
     pub silence_after: HumanDuration,
+    /// Keep the latent of every judged window.
+    pub keep_latents: bool,
     /// Seed of everything random in a fit.
     pub seed: u64,
 }
@@ -79,6 +81,7 @@ impl Default for SeriesKeys {
             rule: DecisionRule::default(),
             channels_max: CHANNELS_MAX,
             silence_after: HumanDuration::from_secs(60),
+            keep_latents: false,
             seed: detector.seed,
         }
     }
@@ -238,6 +241,7 @@ fn compose(
         warm_up: keys.warm_up_rows.0,
         channels_max: keys.channels_max as usize,
         silence_after_ms: keys.silence_after.as_ms(),
+        keeps_latents: keys.keep_latents,
     };
     SeriesEntry { topic: keys.topic, payload: keys.payload, spec }
 }

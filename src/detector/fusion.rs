@@ -128,6 +128,16 @@ impl Detector {
         true
     }
 
+    /// The latent `[Z]` of a window by the first member that has one.
+    pub fn latent(&self, window: Window<'_>, scratch: &mut RowScratch) -> Option<Vec<f32>> {
+        let member = self.members.iter().find(|member| member.n_latent() > 0)?;
+        scratch.scaled.resize(window.values.len(), 0.0);
+        self.scaler.scale_rows(window.values, window.mask, &mut scratch.scaled);
+        let mut latent = vec![0.0; member.n_latent()];
+        member.latent(&scratch.scaled, &mut scratch.member, &mut latent);
+        Some(latent)
+    }
+
     /// Squared residuals and reconstructions of every member for the scaled window in `scratch`.
     fn ask_members(&self, scratch: &mut RowScratch) {
         let n_channels = self.n_channels;

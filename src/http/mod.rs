@@ -8,6 +8,7 @@
 //! * [`view`]: the JSON forms, shared with the command line.
 
 mod about;
+mod activation;
 mod alerts;
 mod assets;
 mod config;
@@ -15,6 +16,7 @@ mod docs;
 mod error;
 mod extract;
 mod health;
+mod latents;
 mod live;
 mod models;
 mod paging;
@@ -29,6 +31,7 @@ mod stream;
 pub mod view;
 
 pub use about::About;
+pub use activation::Activation;
 pub use alerts::LabelRequest;
 pub use config::HttpConfig;
 pub use error::{ApiError, Problem};

@@ -1,15 +1,18 @@
-//! `models`, `models/{id}` and `series/{series}/models`: what judges each series.
+//! `models`, `models/{id}`, `models/{id}/activate` and `series/{series}/models`: what judges each series.
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use serde::Deserialize;
+use tokio::sync::oneshot;
 use utoipa::IntoParams;
 
+use super::activation::Activation;
 use super::error::{ApiError, Problem};
 use super::extract::{Path, Query};
 use super::series::parse_series;
 use super::state::AppState;
-use super::view::{ModelView, Page, TakeOverView};
+use super::view::{ActivationView, ModelView, Page, TakeOverView};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -51,6 +54,48 @@ pub(super) async fn one(State(state): State<AppState>, Path(id): Path<String>) -
     let model = state.reader.model(&id).await?;
     let unknown = || ApiError::Unknown { what: "model", found: id.chars().take(64).collect() };
     Ok(Json(model.ok_or_else(unknown)?.into()))
+}
+
+/// Lets a person pick which stored model judges a series: its own series when none is named.
+///
+/// It takes over with the next row, whether an alert is open or not, survives a restart, and no later fit of the warm-up
+/// replaces it; a new channel does.
+#[utoipa::path(post, path = "/api/v1/models/{id}/activate", tag = "models",
+    params(("id" = String, Path, description = "Its id"), ModelParameters),
+    responses(
+    (status = 202, description = "The model will judge from the next row on", body = ActivationView),
+    (status = 400, description = "A parameter is unusable", body = Problem, content_type = "application/problem+json"),
+    (status = 403, description = "Sent by another site's page", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such model or series", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "The model does not fit the series", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Nothing judges here", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn activate(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    Query(parameters): Query<ModelParameters>,
+) -> Result<(StatusCode, Json<ActivationView>), ApiError> {
+    let unavailable = || ApiError::Unavailable("nothing judges here: this service only reads".to_owned());
+    let pipeline = state.activations.as_ref().ok_or_else(unavailable)?;
+    let unknown = || ApiError::Unknown { what: "model", found: id.chars().take(64).collect() };
+    let model = state.reader.model(&id).await?.ok_or_else(unknown)?;
+    let series = parameters.series.as_deref().map(parse_series).transpose()?.or(model.series);
+    let series = series.ok_or_else(|| ApiError::Parameter {
+        parameter: "series",
+        found: "nothing".to_owned(),
+        expected: "a series, because this model is shared by several".to_owned(),
+    })?;
+    let channels = state.reader.one_series(&series).await?.channels;
+    if let Some(channel) = model.channels.iter().find(|channel| !channels.contains(channel)) {
+        return Err(ApiError::Conflict(format!("model {id} judges channel {channel}, which series {series} lacks")));
+    }
+    let (answer, answered) = oneshot::channel();
+    let activation = Activation { series: series.clone(), model_id: id.clone(), answer };
+    pipeline.send(activation).await.map_err(|_| unavailable())?;
+    if !answered.await.map_err(|_| unavailable())? {
+        return Err(ApiError::Conflict(format!("series {series} has no closed row yet")));
+    }
+    Ok((StatusCode::ACCEPTED, Json(ActivationView { series: series.to_string(), model_id: id })))
 }
 
 /// Which model judged a series from which row on, oldest first.

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::error::{ApiError, BODY_BYTES_MAX};
 use super::state::AppState;
-use super::{alerts, assets, docs, health, models, preview, scores, series, stream};
+use super::{alerts, assets, docs, health, latents, models, preview, scores, series, stream};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -51,7 +51,9 @@ fn routes_and_document() -> (Router<AppState>, Document) {
         .routes(routes!(stream::live))
         .routes(routes!(models::list))
         .routes(routes!(models::one))
+        .routes(routes!(models::activate))
         .routes(routes!(models::take_overs))
+        .routes(routes!(latents::latents))
         .routes(routes!(docs::openapi_json))
         .routes(routes!(docs::docs))
         .split_for_parts()

@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::about::About;
+use super::activation::Activation;
 use super::live::Live;
 use super::readiness::Readiness;
 use crate::store::{Reader, Store};
@@ -18,6 +19,8 @@ pub struct AppState {
     pub reader: Reader,
     /// Writes what people do to alerts; none in a service that only reads.
     pub store: Option<Store>,
+    /// Where picks of people go; none where nothing judges.
+    pub activations: Option<mpsc::Sender<Activation>>,
     /// What just happened.
     pub live: Live,
     /// Whether the service does its work.
@@ -46,6 +49,7 @@ impl AppState {
         Self {
             reader,
             store,
+            activations: None,
             live: Live::new(),
             readiness,
             metrics,

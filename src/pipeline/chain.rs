@@ -122,6 +122,11 @@ impl Chain {
         }
     }
 
+    /// The latent of the window that ends with the last row, by the first member that has one.
+    pub fn latent(&mut self) -> Option<Vec<f32>> {
+        self.bundle.detector.latent(self.window.window()?, &mut self.scratch)
+    }
+
     /// The model.
     pub fn bundle(&self) -> &Arc<ModelBundle> {
         &self.bundle

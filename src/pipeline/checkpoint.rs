@@ -7,7 +7,7 @@ use crate::series::Timestamp;
 use crate::verdict::{AlertMachine, SeriesState};
 
 /// Written before the bytes; another number means another layout.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Why bytes are not a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

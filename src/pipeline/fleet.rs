@@ -104,6 +104,13 @@ impl Pipeline {
         }
     }
 
+    /// A person picks which stored model judges a series; false when the series is unknown or has no row yet.
+    pub fn activate(&mut self, series: &SeriesId, model_id: &str) -> (bool, Vec<Outcome>) {
+        let mut outcomes = Vec::new();
+        let is_known = self.lives.get_mut(series).is_some_and(|life| life.activate(model_id, &mut outcomes));
+        (is_known, outcomes)
+    }
+
     /// A model that was asked for has been fitted.
     pub fn on_trained(&mut self, trained: Trained) -> Vec<Outcome> {
         let mut outcomes = Vec::new();

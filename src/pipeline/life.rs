@@ -235,6 +235,7 @@ impl SeriesLife {
         if let Some(settled) = settled {
             out.push(Outcome::Settled { series: self.id.clone(), settled });
         }
+        let latent = score.as_ref().filter(|_| self.spec.keeps_latents).and_then(|_| judging.chain.latent());
         let Some(score) = score else {
             if frame.n_present() == 0 {
                 self.enter(SeriesState::NoData, frame.at, "no usable value in the last row".to_owned(), out);
@@ -242,6 +243,7 @@ impl SeriesLife {
             return;
         };
         out.push(Outcome::Score { series: self.id.clone(), score });
+        out.extend(latent.map(|latent| Outcome::Latent { series: self.id.clone(), at: frame.at, latent }));
         if let Some(transition) = transition {
             if let Some(resolved_at) = transition.alert.resolved_at {
                 self.excluded.push((transition.alert.opened_at, resolved_at));
@@ -267,10 +269,29 @@ impl SeriesLife {
         };
         self.next_fit = self.spec.warm_up.next_fit(self.n_usable);
         let excluded = self.excluded.iter().copied().filter(|span| span.1 > from).collect();
-        let wanted = FitWanted { series: self.id.clone(), from, to: at, excluded };
+        let wanted = FitWanted { series: self.id.clone(), from, to: at, excluded, model: None };
         out.push(Outcome::FitWanted(wanted.clone()));
         self.fitting = Some(Fitting { wanted, since: Vec::new(), ready: None });
         self.checkpoint(out);
+    }
+
+    /// A person picks a stored model: it takes over as soon as it has been read, whether an alert is open or not, and
+    /// no later fit of the warm-up replaces it. False when the series has no row yet.
+    pub(super) fn activate(&mut self, model_id: &str, out: &mut Vec<Outcome>) -> bool {
+        let Some(at) = self.last_at else { return false };
+        // Rows that wait for a first model go on waiting, for this one.
+        let (to, since) = match self.fitting.take() {
+            Some(fitting) if self.judging.is_none() => (fitting.wanted.to, fitting.since),
+            _ => (at, Vec::new()),
+        };
+        self.next_fit = None;
+        let from = self.learn_from.unwrap_or(to).min(to);
+        let model = Some(model_id.to_owned());
+        let wanted = FitWanted { series: self.id.clone(), from, to, excluded: Vec::new(), model };
+        out.push(Outcome::FitWanted(wanted.clone()));
+        self.fitting = Some(Fitting { wanted, since, ready: None });
+        self.checkpoint(out);
+        true
     }
 
     /// The answer to a fit. Answers to a question that was asked before a restart are ignored.
@@ -291,13 +312,18 @@ impl SeriesLife {
         }
         self.fitting = None;
         let state = if self.judging.is_some() { SeriesState::ModelStale } else { SeriesState::WarmingUp };
-        self.next_fit.get_or_insert(2 * self.n_usable);
+        if wanted.model.is_none() || self.judging.is_none() {
+            self.next_fit.get_or_insert(2 * self.n_usable);
+        }
         self.enter(state, now, format!("no model could be fitted: {reason}"), out);
         self.checkpoint(out);
     }
 
     fn take_over_if_calm(&mut self, at: Timestamp, out: &mut Vec<Outcome>) {
-        if self.is_alert_open() || self.fitting.as_ref().is_none_or(|fitting| fitting.ready.is_none()) {
+        let is_ready = |fitting: &Fitting| {
+            fitting.ready.is_some() && (fitting.wanted.model.is_some() || !self.is_alert_open())
+        };
+        if !self.fitting.as_ref().is_some_and(is_ready) {
             return;
         }
         let Some(Fitting { since, ready: Some(trained), .. }) = self.fitting.take() else { return };

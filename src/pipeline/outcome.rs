@@ -53,6 +53,8 @@ pub struct FitWanted {
     pub to: Timestamp,
     /// Spans `[start, end)` in which an alert was open: never learned from.
     pub excluded: Vec<(Timestamp, Timestamp)>,
+    /// A stored model that a person picked: it takes over as it is, nothing is fitted.
+    pub model: Option<String>,
 }
 
 /// A model begins to judge a series.
@@ -108,6 +110,15 @@ pub enum Outcome {
         series: SeriesId,
         /// The row.
         score: ScoreRow,
+    },
+    /// The latent of the window that ends with a row, when it is to be kept.
+    Latent {
+        /// The series.
+        series: SeriesId,
+        /// Event time of the row.
+        at: Timestamp,
+        /// The latent, `[Z]`.
+        latent: Vec<f32>,
     },
     /// A settled score for an earlier row.
     Settled {

@@ -50,6 +50,8 @@ pub struct SeriesSpec {
     pub channels_max: usize,
     /// A series that has been silent for so long, in arrival time, has no data. Milliseconds.
     pub silence_after_ms: i64,
+    /// True when the latent of every judged window is kept.
+    pub keeps_latents: bool,
 }
 
 impl SeriesSpec {

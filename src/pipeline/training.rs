@@ -41,8 +41,43 @@ pub fn train(
         detector.autoencoder_from_rows = detector.autoencoder_from_rows.min(detector.members_from_rows);
     }
     let bundle = Arc::new(fit(&input, &detector, progress)?);
+    let chain = warm_chain(&bundle, frames, order, spec);
+    Ok(Trained { wanted, bundle, chain })
+}
+
+/// Why a stored model cannot judge a series.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("model {model_id} judges channel {channel}, which the series does not have")]
+pub struct AdoptError {
+    /// The model.
+    pub model_id: String,
+    /// Its first channel that is missing.
+    pub channel: ChannelName,
+}
+
+/// A stored model made ready to take over, its chain warmed over the last frames of the series, oldest first.
+///
+/// # Errors
+/// When the series lacks a channel of the model.
+pub fn adopt(
+    wanted: FitWanted,
+    bundle: Arc<ModelBundle>,
+    frames: &[Frame],
+    channels: &[ChannelName],
+    spec: &SeriesSpec,
+) -> Result<Trained, AdoptError> {
+    let Some(indexes) = channel_indexes(&bundle.channels, channels) else {
+        let missing = bundle.channels.iter().find(|channel| !channels.contains(channel));
+        let channel = missing.unwrap_or(&bundle.channels[0]).clone();
+        return Err(AdoptError { model_id: bundle.id().to_owned(), channel });
+    };
+    let chain = warm_chain(&bundle, frames, indexes, spec);
+    Ok(Trained { wanted, bundle, chain })
+}
+
+fn warm_chain(bundle: &Arc<ModelBundle>, frames: &[Frame], indexes: Vec<usize>, spec: &SeriesSpec) -> Chain {
     let decision = spec.decision_for(bundle.calibration.n_rows());
-    let mut chain = Chain::new(Arc::clone(&bundle), &decision, order);
+    let mut chain = Chain::new(Arc::clone(bundle), &decision, indexes);
     let mut before = None;
     for frame in frames {
         if before.replace(frame.at).is_some_and(|before| spec.is_gap(before, frame.at)) {
@@ -50,7 +85,7 @@ pub fn train(
         }
         chain.push(frame, Phase::Training);
     }
-    Ok(Trained { wanted, bundle, chain })
+    chain
 }
 
 /// For each channel in name order, its index in the frames.

@@ -9,6 +9,7 @@ use super::batch::{Answer, Batch, FitJob, Progress};
 use super::measures::{self, Intake};
 use super::refusals::Refusals;
 use crate::decode::MessageDecoder;
+use crate::http::Activation;
 use crate::ingest::mqtt::Connection;
 use crate::ingest::{AckToken, Message};
 use crate::pipeline::{Outcome, Pipeline};
@@ -28,6 +29,7 @@ pub(super) struct PipelineTask {
     pub(super) refusals: Refusals,
     pub(super) messages: mpsc::Receiver<Message>,
     pub(super) answers: mpsc::UnboundedReceiver<Answer>,
+    pub(super) activations: mpsc::Receiver<Activation>,
     pub(super) batches: mpsc::Sender<Batch>,
     pub(super) progress: broadcast::Sender<Progress>,
     pub(super) connection: watch::Receiver<Connection>,
@@ -58,6 +60,12 @@ impl PipelineTask {
                 Some(answer) = self.answers.recv() => {
                     let outcomes = self.on_answer(answer);
                     self.send(outcomes, Vec::new(), Instant::now()).await?;
+                }
+                Some(activation) = self.activations.recv() => {
+                    let (is_known, outcomes) = self.pipeline.activate(&activation.series, &activation.model_id);
+                    self.send(outcomes, Vec::new(), Instant::now()).await?;
+                    // An error means that whoever asked has gone.
+                    let _ = activation.answer.send(is_known);
                 }
                 n_taken = self.messages.recv_many(&mut taken, BATCH_MESSAGES_MAX) => {
                     if n_taken == 0 {

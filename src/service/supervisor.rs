@@ -22,7 +22,7 @@ use super::trainer::Trainer;
 use super::writer_task::WriterTask;
 use crate::config::Config;
 use crate::decode::{MessageDecoder, Route};
-use crate::http::{About, AppState, Live, Readiness, serve};
+use crate::http::{About, Activation, AppState, Live, Readiness, serve};
 use crate::ingest::Source;
 use crate::ingest::mqtt::{Connection, MqttFault, MqttSource, OptionsError, connect_options};
 use crate::notify::{MqttConnection, MqttPublisher, MqttPublisherError, WebhookNotifier, deliver_outbox};
@@ -32,6 +32,9 @@ use crate::store::{CommitError, OpenError, ReadError, Reader, Store};
 
 /// Batches between pipeline and writer: enough that neither waits for a moment of the other, few enough to stay small.
 const BATCHES_QUEUED: usize = 8;
+
+/// Picks of people that may wait; each is answered at once.
+const ACTIVATIONS_QUEUED: usize = 16;
 
 /// How long rows on their way may take to be committed after the last message.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
@@ -107,6 +110,8 @@ pub struct Service {
     progress: broadcast::Sender<Progress>,
     /// What the restored pipeline wants done first.
     first: Vec<crate::pipeline::Outcome>,
+    /// Models that people pick.
+    activations: mpsc::Receiver<Activation>,
 }
 
 impl Service {
@@ -156,6 +161,8 @@ impl Service {
         });
         let mut state = AppState::new(store.reader().clone(), Some(store.clone()), watching, metrics);
         state.about = Arc::new(about(&config));
+        let (to_pipeline, activations) = mpsc::channel(ACTIVATIONS_QUEUED);
+        state.activations = Some(to_pipeline);
         Ok(Self {
             config,
             store,
@@ -169,6 +176,7 @@ impl Service {
             readiness,
             progress: broadcast::Sender::new(1024),
             first,
+            activations,
         })
     }
 
@@ -215,6 +223,7 @@ impl Service {
             readiness,
             progress,
             first,
+            activations,
         } = self;
         let (stop_ingest, ingest_stops) = watch::channel(false);
         let (stop_writer, writer_stops) = watch::channel(false);
@@ -283,6 +292,7 @@ impl Service {
             refusals: Refusals::default(),
             messages,
             answers,
+            activations,
             batches: to_writer,
             progress,
             connection: source.connection(),

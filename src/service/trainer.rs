@@ -10,8 +10,12 @@ use tokio::sync::{broadcast, mpsc};
 
 use super::batch::{Answer, FitJob, Progress};
 use super::measures;
-use crate::pipeline::train;
-use crate::store::Store;
+use crate::bundle::ModelBundle;
+use crate::pipeline::{adopt, train};
+use crate::store::{RowQuery, Store};
+
+/// Rows over which the chain of a stored model is warmed before it takes over.
+const ADOPT_ROWS: u32 = 2_000;
 
 /// The trainer with its queues.
 pub(super) struct Trainer {
@@ -54,6 +58,9 @@ impl Trainer {
     }
 
     fn answer(&self, job: FitJob, runtime: &Handle) -> Answer {
+        if job.wanted.model.is_some() {
+            return self.adopt(job, runtime);
+        }
         let FitJob { wanted, channels, spec } = job;
         let frames = match runtime.block_on(self.store.frames_between(&wanted.series, wanted.from, wanted.to)) {
             Ok(frames) => frames,
@@ -68,6 +75,34 @@ impl Trainer {
         match train(wanted.clone(), &frames, &channels, &spec, &mut report) {
             Ok(trained) => Answer::Trained(Box::new(trained)),
             Err(fault) => Answer::Failed { wanted, reason: fault.to_string() },
+        }
+    }
+
+    /// Makes the stored model that a person picked ready to take over.
+    fn adopt(&self, job: FitJob, runtime: &Handle) -> Answer {
+        let FitJob { wanted, channels, spec } = job;
+        let series = wanted.series.clone();
+        let last = RowQuery {
+            end: Some(wanted.to.plus_ms(1)),
+            limit: ADOPT_ROWS,
+            newest_first: true,
+            ..RowQuery::default()
+        };
+        let read = async {
+            let model_id = wanted.model.as_deref().unwrap_or_default();
+            let bytes = self.store.load_bundle(model_id).await.map_err(|fault| fault.to_string())?;
+            let bytes = bytes.ok_or_else(|| format!("model {model_id} is not in the store"))?;
+            let bundle = ModelBundle::decode(&bytes).map_err(|fault| fault.to_string())?;
+            let mut frames = self.store.reader().frames(&series, &last).await.map_err(|fault| fault.to_string())?;
+            frames.reverse();
+            Ok::<_, String>((bundle, frames))
+        };
+        let adopted = runtime.block_on(read).and_then(|(bundle, frames)| {
+            adopt(wanted.clone(), Arc::new(bundle), &frames, &channels, &spec).map_err(|fault| fault.to_string())
+        });
+        match adopted {
+            Ok(trained) => Answer::Trained(Box::new(trained)),
+            Err(reason) => Answer::Failed { wanted, reason },
         }
     }
 }

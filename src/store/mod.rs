@@ -22,7 +22,7 @@ pub use age::Age;
 pub use config::{DATABASE_FILE, Retention, StoreConfig, StoreUrl, StoreUrlError, Synchronous};
 pub use fault::{CommitError, OpenError, Reaction, ReadError};
 pub use reader::{
-    AlertQuery, FrameBucket, ModelRow, Reader, RowQuery, ScoreBucket, ScoreView, SeriesQuery, SeriesRow,
+    AlertQuery, FrameBucket, LatentRow, ModelRow, Reader, RowQuery, ScoreBucket, ScoreView, SeriesQuery, SeriesRow,
     StoredTransition, TakeOverRow,
 };
 pub use restore::{Checkpoint, RestoredAlert, RestoredSeries};

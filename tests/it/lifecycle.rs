@@ -24,6 +24,7 @@ fn spec(warm_up: WarmUp) -> SeriesSpec {
         warm_up,
         channels_max: 64,
         silence_after_ms: 60_000,
+        keeps_latents: false,
     }
 }
 

@@ -12,7 +12,7 @@ pub(super) mod word;
 
 pub use alert::{AlertChannelView, AlertView, TransitionView};
 pub use event::{EventView, LaggedView};
-pub use model::{ModelView, TakeOverView};
+pub use model::{ActivationView, LatentView, ModelView, TakeOverView};
 pub use moment::Moment;
 pub use page::Page;
 pub use readings::{ReadingRow, ReadingsView};

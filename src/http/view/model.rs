@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Moment;
-use crate::store::{ModelRow, TakeOverRow};
+use crate::store::{LatentRow, ModelRow, TakeOverRow};
 
 /// A fitted model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -57,5 +57,29 @@ pub struct TakeOverView {
 impl From<TakeOverRow> for TakeOverView {
     fn from(row: TakeOverRow) -> Self {
         Self { from: row.from.into(), from_row: row.from_row, model_id: row.model_id }
+    }
+}
+
+/// A pick that is on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ActivationView {
+    /// The series.
+    pub series: String,
+    /// The model that judges it from the next row on.
+    pub model_id: String,
+}
+
+/// The latent of the window that ends with a row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LatentView {
+    /// Event time of the row.
+    pub time: Moment,
+    /// The latent; its axes mean something within one model only.
+    pub latent: Vec<f32>,
+}
+
+impl From<LatentRow> for LatentView {
+    fn from(row: LatentRow) -> Self {
+        Self { time: row.at.into(), latent: row.latent }
     }
 }

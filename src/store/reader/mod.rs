@@ -3,6 +3,7 @@
 
 mod alerts;
 mod connection;
+mod latents;
 mod models;
 mod readings;
 mod scores;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use alerts::{AlertQuery, StoredTransition};
 pub use connection::Reader;
+pub use latents::LatentRow;
 pub use models::{ModelRow, TakeOverRow};
 pub use readings::FrameBucket;
 pub use scores::{ScoreBucket, ScoreView};

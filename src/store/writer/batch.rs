@@ -26,6 +26,8 @@ pub(super) struct Batch<'a> {
     pub(super) finished: BTreeSet<(i64, i64)>,
     pub(super) scores: Vec<(i64, &'a ScoreRow)>,
     pub(super) settled: Vec<(i64, &'a SettledRow)>,
+    /// Latents by time, ms.
+    pub(super) latents: Vec<(i64, i64, &'a [f32])>,
     pub(super) models: Vec<(i64, &'a SeriesId, &'a ModelBundle)>,
     pub(super) take_overs: Vec<(i64, &'a TakeOver)>,
     pub(super) checkpoints: HashMap<i64, (Timestamp, &'a [u8])>,
@@ -82,6 +84,7 @@ impl<'a> Batch<'a> {
                 progress.last_settled_ms = progress.last_settled_ms.max(Some(settled.at.as_ms()));
                 self.settled.push((number, settled));
             }
+            Outcome::Latent { at, latent, .. } => self.latents.push((number, at.as_ms(), latent)),
             Outcome::Transition(transition) => self.transitions.push((number, transition)),
             Outcome::State { state, at, reason, .. } => {
                 let new = (*at, *state, reason.as_str());
@@ -152,6 +155,7 @@ impl<'a> Batch<'a> {
 fn subject(outcome: &Outcome) -> Option<(&SeriesId, Timestamp)> {
     match outcome {
         Outcome::SeriesSeen { series, at }
+        | Outcome::Latent { series, at, .. }
         | Outcome::State { series, at, .. }
         | Outcome::Checkpoint { series, at, .. } => Some((series, *at)),
         Outcome::ChannelSeen { series, .. } | Outcome::Model { series, .. } => Some((series, Timestamp::from_ms(0))),

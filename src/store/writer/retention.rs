@@ -42,6 +42,7 @@ fn aged_tables(retention: &Retention) -> Vec<Aged> {
     let mut tables = vec![
         rows("frames", "last_closed_ms", retention.frames, retention.frames_kept_min),
         rows("scores", "last_scored_ms", retention.scores, 0),
+        rows("latents", "last_scored_ms", retention.scores, 0),
         rows("settled_scores", "last_settled_ms", retention.scores, 0),
     ];
     for level_ms in [MINUTE_MS, HOUR_MS] {

@@ -1,4 +1,4 @@
-//! The tables `scores` and `settled_scores`: append-only, a score once issued is never rewritten.
+//! The tables `scores`, `settled_scores` and `latents`: append-only, a score once issued is never rewritten.
 
 use sqlx::{Arguments, SqliteConnection};
 
@@ -16,6 +16,12 @@ const LIVE: ManyRows = ManyRows {
 
 const SETTLED: ManyRows = ManyRows {
     head: "INSERT INTO settled_scores (series_id, at_ms, settled_score) VALUES",
+    n_columns: 3,
+    tail: "ON CONFLICT DO NOTHING",
+};
+
+const LATENTS: ManyRows = ManyRows {
+    head: "INSERT INTO latents (series_id, at_ms, latent) VALUES",
     n_columns: 3,
     tail: "ON CONFLICT DO NOTHING",
 };
@@ -43,6 +49,12 @@ pub(super) async fn write(
         a.add(*number)?;
         a.add(settled.at.as_ms())?;
         a.add(settled.settled_score)
+    })
+    .await?;
+    execute_rows(conn, texts, &LATENTS, &batch.latents, |(number, at_ms, latent), a| {
+        a.add(*number)?;
+        a.add(*at_ms)?;
+        a.add(latent.iter().flat_map(|z| z.to_le_bytes()).collect::<Vec<u8>>())
     })
     .await?;
     Ok((n_live, n_settled))
