@@ -18,8 +18,10 @@ const HOUSE: &[(&str, u8, &[&str])] = &[
         &[
             "linfa",
             "linfa_clustering",
+            "linfa_kernel",
             "linfa_linalg",
             "linfa_reduction",
+            "linfa_tsne",
             "ndarray",
             "rand",
             "rand_chacha",
