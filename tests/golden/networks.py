@@ -137,7 +137,8 @@ def build(spec):
         f = C
         for i, h in enumerate(units):
             rnn = RNN(f, h, batch_first=True, bidirectional=both)
-            encoder.append((All if i + 1 < len(units) else Last)(rnn, merge))
+            whole = i + 1 < len(units) or spec.get("return_sequences")
+            encoder.append((All if whole else Last)(rnn, merge))
             f = h * wide
         if z:
             encoder.append(latent(f))
@@ -146,7 +147,7 @@ def build(spec):
             return encoder, [Feedback(spec["cell"], f, units[0], C)]
         for i, h in enumerate(reversed(units)):
             layer = All(RNN(f, h, batch_first=True, bidirectional=both), merge)
-            decoder.append(Repeat(layer) if i == 0 else layer)
+            decoder.append(Repeat(layer) if i == 0 and not spec.get("return_sequences") else layer)
             f = h * wide
         decoder.append(nn.Linear(f, C))
     elif kind == "dense":
@@ -210,6 +211,8 @@ CASES = {
     "attention": dict(kind="attention", units=[6], latent=3, heads=2),
     "variational, mean only": dict(cell="gru", units=[4], latent=2,
                                    variational=dict(kl_weight=0.0, is_sampled=False)),
+    "simple fed by its output": dict(cell="simple", units=[4], latent=2, decoder_input="feedback"),
+    "sequence to sequence": dict(cell="gru", units=[4, 3], latent=2, return_sequences=True),
 }
 
 

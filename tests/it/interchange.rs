@@ -19,14 +19,22 @@ fn systems() -> Vec<(&'static str, serde_json::Value)> {
         ("stacked", json!({"cell": "lstm", "units": [8, 5], "latent": 3})),
         ("bidirectional", json!({"cell": "gru", "units": [6, 4], "latent": 3, "bidirectional": true})),
         ("summed", json!({"cell": "lstm", "units": [6], "latent": 3, "bidirectional": true, "merge": "sum"})),
+        ("sequence", json!({"cell": "gru", "units": [7, 5], "latent": 3, "return_sequences": true})),
+        ("feedback_simple", json!({"cell": "simple", "units": [6], "latent": 3, "decoder_input": "feedback"})),
+        ("feedback_gru", json!({"cell": "gru", "units": [6], "latent": 3, "decoder_input": "feedback"})),
+        (
+            "feedback_reset_before",
+            json!({"cell": "gru_reset_before", "units": [6], "latent": 3, "decoder_input": "feedback"}),
+        ),
+        ("feedback_lstm", json!({"cell": "lstm", "units": [6], "latent": 3, "decoder_input": "feedback"})),
         ("dense", json!({"kind": "dense", "units": [20, 10], "latent": 2, "activation": "relu"})),
         ("attention", json!({"kind": "attention", "units": [8], "latent": 3, "heads": 2})),
         ("variational", json!({"cell": "gru", "units": [7], "latent": 3, "variational": {"kl_weight": 0.1}})),
     ]
 }
 
-/// A Python that has torch, onnxruntime and safetensors: the one in `KILTER_TEST_PYTHON`, or a fresh environment.
-fn python(directory: &Path) -> PathBuf {
+/// A Python that has torch, keras, onnxruntime and safetensors: the one in `KILTER_TEST_PYTHON`, or a fresh environment.
+pub(crate) fn python(directory: &Path) -> PathBuf {
     if let Some(python) = std::env::var_os("KILTER_TEST_PYTHON") {
         return python.into();
     }
@@ -34,7 +42,7 @@ fn python(directory: &Path) -> PathBuf {
     let made = Command::new("python3").args(["-m", "venv"]).arg(&environment).status().unwrap();
     assert!(made.success(), "python3 -m venv");
     let python = environment.join("bin/python");
-    let packages = ["torch", "onnxruntime", "numpy", "safetensors"];
+    let packages = ["torch", "keras", "onnxruntime", "numpy", "safetensors"];
     let installed = Command::new(&python).args(["-m", "pip", "install", "-q"]).args(packages).status().unwrap();
     assert!(installed.success(), "pip install {packages:?}");
     python

@@ -1,5 +1,7 @@
 //! A network as an ONNX model (opset 17), written layer by layer.
 
+mod feedback;
+
 use super::super::fitted::Autoencoder;
 use super::protobuf::Message;
 use crate::nn::kernels::Activation;
@@ -34,7 +36,7 @@ pub enum ExportOnnxError {
 /// The model's bytes: `windows: [batch, T, C]` to `reconstruction: [batch, T, C]`.
 ///
 /// # Errors
-/// When a layer has no ONNX form (the decoder that is fed by its own output).
+/// When a layer has no ONNX form.
 pub fn onnx(autoencoder: &Autoencoder) -> Result<Vec<u8>, ExportOnnxError> {
     let (t, c) = (autoencoder.n_time(), autoencoder.n_channels());
     let mut graph = Graph { tensors: autoencoder.tensors(), message: Message::default(), n_values: 0, t };
@@ -186,7 +188,8 @@ impl Graph {
             Description::Transformer(heads) => self.transformer(name, &x, *heads),
             Description::Recurrent(spec) => self.recurrent(name, spec, None, &x),
             Description::Bidirectional(spec, merge) => self.recurrent(name, spec, Some(*merge), &x),
-            Description::Feedback(_) | Description::Other => Err(ExportOnnxError::Layer { name: name.to_owned() }),
+            Description::Feedback(cell) => self.feedback(name, *cell, &x),
+            Description::Other => Err(ExportOnnxError::Layer { name: name.to_owned() }),
         }
     }
 
