@@ -4,6 +4,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use super::{ModelBundle, Provenance};
+use crate::detector::autoencoder::export::{ImportError, from_keras, from_safetensors};
 use crate::detector::autoencoder::{self, TrainingProgress, TrainingWindows};
 use crate::detector::{
     Baseline, Detector, DetectorSpec, FittedMember, HeldOut, KernelPca, Kmeans, Member, MemberError, Normaliser, Pca,
@@ -112,6 +113,38 @@ pub fn fit(
     spec: &DetectorSpec,
     progress: &mut dyn FnMut(FitProgress) -> ControlFlow<()>,
 ) -> Result<ModelBundle, FitError> {
+    fit_with(input, spec, None, progress)
+}
+
+/// Weights of an autoencoder that was trained elsewhere: a safetensors file.
+#[derive(Debug, Clone, Copy)]
+pub struct ForeignWeights<'a> {
+    /// The file's bytes.
+    pub bytes: &'a [u8],
+    /// Whose names and layouts it has.
+    pub layout: WeightLayout,
+}
+
+/// Names and layouts of weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WeightLayout {
+    /// PyTorch's, `encoder.0.weight_ih_l0`.
+    Pytorch,
+    /// Keras's, `encoder_0/kernel`.
+    Keras,
+}
+
+/// As [`fit`], with an autoencoder whose weights are given instead of trained: scaler, levels and calibration are learned
+/// from the rows all the same. The autoencoder must be among the members; it takes part whatever the number of rows.
+///
+/// # Errors
+/// As [`fit`], and when the weights do not make the autoencoder of `spec`.
+pub fn fit_with(
+    input: &FitInput,
+    spec: &DetectorSpec,
+    weights: Option<ForeignWeights<'_>>,
+    progress: &mut dyn FnMut(FitProgress) -> ControlFlow<()>,
+) -> Result<ModelBundle, FitError> {
     check(input)?;
     let n_channels = input.channels.len();
     let n_rows = input.values.len() / n_channels;
@@ -130,7 +163,10 @@ pub fn fit(
     let mut held_out = hold_out(&training, spec.n_folds, &mut fit_all, &mut folds)?;
     let mut fitted = fit_all(&training)?;
     if let Some(position) = members.iter().position(|member| *member == Member::Autoencoder)
-        && let Some(member) = fit_autoencoder(&training, spec, progress)?
+        && let Some(member) = match weights {
+            Some(weights) => Some(import_autoencoder(weights, spec, n_time, n_channels)?),
+            None => fit_autoencoder(&training, spec, progress)?,
+        }
     {
         held_out.insert_trained(position, member.as_ref(), &training, spec.autoencoder.validation_split);
         fitted.insert(position, member);
@@ -247,6 +283,21 @@ fn go_on(answer: ControlFlow<()>) -> Result<(), MemberError> {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(MemberError::Cancelled),
     }
+}
+
+/// The autoencoder of a spec with weights from elsewhere.
+fn import_autoencoder(
+    weights: ForeignWeights<'_>,
+    spec: &DetectorSpec,
+    n_time: usize,
+    n_channels: usize,
+) -> Result<Arc<dyn FittedMember>, MemberError> {
+    let read = match weights.layout {
+        WeightLayout::Pytorch => from_safetensors,
+        WeightLayout::Keras => from_keras,
+    };
+    let fault = |error: ImportError| MemberError::Facts { member: Member::Autoencoder, reason: error.to_string() };
+    Ok(Arc::new(read(weights.bytes, &spec.autoencoder, n_time, n_channels).map_err(fault)?))
 }
 
 /// Trains the autoencoder; none when its training fails, because the others judge as well without it.

@@ -9,6 +9,6 @@ mod model;
 mod power;
 
 pub use codec::DecodeBundleError;
-pub use fit::{FitError, FitInput, FitProgress, ROWS_MIN, fit};
+pub use fit::{FitError, FitInput, FitProgress, ForeignWeights, ROWS_MIN, WeightLayout, fit, fit_with};
 pub use model::{ModelBundle, Provenance};
 pub use power::power;

@@ -320,9 +320,8 @@ impl SeriesLife {
     }
 
     fn take_over_if_calm(&mut self, at: Timestamp, out: &mut Vec<Outcome>) {
-        let is_ready = |fitting: &Fitting| {
-            fitting.ready.is_some() && (fitting.wanted.model.is_some() || !self.is_alert_open())
-        };
+        let is_ready =
+            |fitting: &Fitting| fitting.ready.is_some() && (fitting.wanted.model.is_some() || !self.is_alert_open());
         if !self.fitting.as_ref().is_some_and(is_ready) {
             return;
         }

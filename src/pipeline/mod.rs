@@ -20,4 +20,4 @@ pub use life::{Heard, Restored};
 pub use outcome::{FitWanted, Outcome, ScoreRow, SettledRow, TakeOver};
 pub use replay::Replay;
 pub use spec::{LADDER_ROWS, SeriesSpec, WarmUp};
-pub use training::{AdoptError, Trained, adopt, train};
+pub use training::{AdoptError, Trained, adopt, train, train_with};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::chain::{Chain, Phase};
 use super::{FitWanted, SeriesSpec, WarmUp};
-use crate::bundle::{FitError, FitInput, FitProgress, ModelBundle, fit};
+use crate::bundle::{FitError, FitInput, FitProgress, ForeignWeights, ModelBundle, fit_with};
 use crate::series::{ChannelName, Frame, Timestamp};
 
 /// A fitted model with its chain, warmed over the rows that it was fitted on.
@@ -33,14 +33,29 @@ pub fn train(
     spec: &SeriesSpec,
     progress: &mut dyn FnMut(FitProgress) -> ControlFlow<()>,
 ) -> Result<Trained, FitError> {
+    train_with(wanted, frames, channels, spec, None, progress)
+}
+
+/// As [`train`], with the autoencoder's weights given instead of trained.
+///
+/// # Errors
+/// As [`train`], and when the weights do not make the autoencoder of `spec`.
+pub fn train_with(
+    wanted: FitWanted,
+    frames: &[Frame],
+    channels: &[ChannelName],
+    spec: &SeriesSpec,
+    weights: Option<ForeignWeights<'_>>,
+    progress: &mut dyn FnMut(FitProgress) -> ControlFlow<()>,
+) -> Result<Trained, FitError> {
     let order = sorted_order(channels);
     let input = fit_input(frames, channels, &order, &wanted.excluded);
     let mut detector = spec.detector.clone();
-    if let WarmUp::Rows(_) = spec.warm_up {
+    if matches!(spec.warm_up, WarmUp::Rows(_)) || weights.is_some() {
         // The only fit there will be: every member that was asked for takes part.
         detector.autoencoder_from_rows = detector.autoencoder_from_rows.min(detector.members_from_rows);
     }
-    let bundle = Arc::new(fit(&input, &detector, progress)?);
+    let bundle = Arc::new(fit_with(&input, &detector, weights, progress)?);
     let chain = warm_chain(&bundle, frames, order, spec);
     Ok(Trained { wanted, bundle, chain })
 }
