@@ -106,6 +106,36 @@ pub(super) fn print<T: Serialize>(
     Ok(())
 }
 
+/// As [`print`], for rows whose columns are known only now.
+pub(super) fn print_rows<T: Serialize>(
+    output: OutputArgs,
+    items: &[T],
+    header: Vec<String>,
+    cells: impl Fn(&T) -> Vec<Field>,
+) -> Result<(), CliError> {
+    let mut to = std::io::stdout().lock();
+    if output.json {
+        serde_json::to_writer_pretty(&mut to, items).map_err(std::io::Error::from)?;
+        writeln!(to)?;
+    } else if output.csv {
+        let mut csv = csv::Writer::from_writer(to);
+        let failed = |e: csv::Error| CliError::Io(std::io::Error::from(e));
+        csv.write_record(&header).map_err(failed)?;
+        for item in items {
+            csv.write_record(cells(item).iter().map(Field::exact)).map_err(failed)?;
+        }
+        csv.flush()?;
+    } else {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_header(header);
+        for item in items {
+            table.add_row(cells(item).iter().map(Field::short));
+        }
+        writeln!(to, "{table}")?;
+    }
+    Ok(())
+}
+
 fn table<T>(items: &[T], columns: &[Column<T>]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);

@@ -2,7 +2,7 @@
 //! give the forms of the API, so what is printed does not depend on it.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -10,7 +10,9 @@ use serde::de::DeserializeOwned;
 
 use super::CliError;
 use crate::http::HttpConfig;
-use crate::http::view::{AlertView, ModelView, Moment, Page, ScoreRowView, SeriesView, TransitionView};
+use crate::http::view::{
+    ActivationView, AlertView, ModelView, Moment, Page, ScoreRowView, SeriesView, TakeOverView, TransitionView,
+};
 use crate::series::{HumanDuration, SeriesId, Timestamp};
 use crate::store::{AlertQuery, ReadError, Reader, RowQuery, SeriesQuery, Store, StoreConfig};
 use crate::verdict::{Alert, AlertId, AlertState, SeriesState};
@@ -55,6 +57,27 @@ impl SourceArgs {
 }
 
 impl SourceArgs {
+    /// The data directory, when one is named.
+    pub(super) fn data_dir(&self) -> Option<&Path> {
+        self.data_dir.as_deref()
+    }
+
+    /// Lets a model judge a series, its own when none is named. Only a running service can.
+    pub(super) fn activate(&self, model: &str, series: Option<&SeriesId>) -> Result<ActivationView, CliError> {
+        let Source::Service { agent, base } = self.open()? else {
+            let text = "the service that judges takes models over: name it with --url while it runs";
+            return Err(CliError::Usage(text.to_owned()));
+        };
+        let failed = |error: ureq::Error| CliError::failed(format!("{base}: {error}"));
+        let asked = query(&[("series", series.map(ToString::to_string))]);
+        let path = format!("{base}/api/v1/models/{}/activate{asked}", encode(model));
+        let mut answer = agent.post(path).send_empty().map_err(failed)?;
+        if !answer.status().is_success() {
+            return Err(refusal(answer));
+        }
+        answer.body_mut().read_json().map_err(failed)
+    }
+
     /// Does something to an alert: `acknowledge`, or `label` with its body. A running service does it itself; a data
     /// directory is opened for writing, which needs the service to be stopped.
     pub(super) fn act(&self, id: &str, deed: &str, body: &serde_json::Value) -> Result<AlertView, CliError> {
@@ -229,6 +252,17 @@ impl Source {
             Self::Service { .. } => {
                 self.pages(format!("/api/v1/models{}", query(&[("series", series.map(|s| s.to_string()))])))
             }
+        }
+    }
+
+    /// Which model judged a series from which row on, oldest first.
+    pub(super) fn take_overs(&self, series: &SeriesId) -> Result<Vec<TakeOverView>, CliError> {
+        match self {
+            Self::Store { runtime, reader } => {
+                let rows = runtime.block_on(reader.take_overs(series)).map_err(CliError::failed)?;
+                Ok(rows.into_iter().map(TakeOverView::from).collect())
+            }
+            Self::Service { .. } => self.pages(format!("/api/v1/series/{}/models", encode(series.as_str()))),
         }
     }
 

@@ -9,9 +9,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::CliError;
 use super::judging::series_spec;
 use super::source::series_id;
-use crate::bundle::FitProgress;
+use crate::bundle::{FitProgress, ForeignWeights};
 use crate::ingest::{LabelColumn, Recording};
-use crate::pipeline::{FitWanted, Outcome, train};
+use crate::pipeline::{FitWanted, Outcome, train_with};
 use crate::series::{Cell, ChannelName, Frame, SeriesId, Timestamp};
 use crate::store::{Reader, RowQuery, Store, StoreConfig};
 
@@ -21,6 +21,13 @@ use crate::store::{Reader, RowQuery, Store, StoreConfig};
 /// with --out. It does not take over by itself.
 #[derive(Debug, clap::Args)]
 pub(super) struct TrainArgs {
+    #[command(flatten)]
+    fit: FitArgs,
+}
+
+/// What a model is fitted on, and where it goes.
+#[derive(Debug, clap::Args)]
+pub(super) struct FitArgs {
     /// Series that the model is for.
     series: String,
     /// Recording to fit on; frames of the store when not given.
@@ -42,6 +49,11 @@ pub(super) struct TrainArgs {
 
 /// Runs the command.
 pub(super) fn run(args: &TrainArgs) -> Result<(), CliError> {
+    fit_model(&args.fit, None)
+}
+
+/// Fits a model, with the weights of its autoencoder when they are given, and keeps or writes it.
+pub(super) fn fit_model(args: &FitArgs, weights: Option<ForeignWeights<'_>>) -> Result<(), CliError> {
     let series = series_id(&args.series)?;
     let spec = series_spec(args.config.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -62,7 +74,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<(), CliError> {
         bar.tick();
         ControlFlow::Continue(())
     };
-    let trained = train(wanted, &frames, &channels, &spec, &mut report).map_err(CliError::failed)?;
+    let trained = train_with(wanted, &frames, &channels, &spec, weights, &mut report).map_err(CliError::failed)?;
     bar.finish_and_clear();
     let bundle = trained.bundle;
     println!("model {} fitted on {} rows of {series}, {} to {}", bundle.id(), frames.len(), first_at, last.at);
@@ -97,7 +109,7 @@ fn told(progress: FitProgress) -> String {
 }
 
 /// The first rows of a recording.
-fn recorded(file: &std::path::Path, n_rows: u32) -> Result<(Vec<ChannelName>, Vec<Frame>), CliError> {
+pub(super) fn recorded(file: &std::path::Path, n_rows: u32) -> Result<(Vec<ChannelName>, Vec<Frame>), CliError> {
     let recording = Recording::open(file, LabelColumn::Ignored).map_err(CliError::failed)?;
     let frame = |(row, at): (usize, Timestamp)| Frame {
         at,
@@ -109,7 +121,7 @@ fn recorded(file: &std::path::Path, n_rows: u32) -> Result<(Vec<ChannelName>, Ve
 }
 
 /// The newest rows of a series in the store, oldest first.
-async fn stored(
+pub(super) async fn stored(
     config: &StoreConfig,
     series: &SeriesId,
     n_rows: u32,

@@ -14,6 +14,7 @@ mod picture;
 mod report;
 mod rows;
 mod set;
+mod sketch;
 mod summary;
 
 pub use contender::{Contender, contenders};
@@ -25,4 +26,5 @@ pub use report::{
 };
 pub use rows::SeriesRows;
 pub use set::evaluate_set;
+pub use sketch::{MapPoint, draw_map, draw_windows};
 pub use summary::{ContenderSummary, GroupSummary, Means, Protocol, summarise};

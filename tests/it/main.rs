@@ -18,6 +18,7 @@ mod metrics;
 mod migrations;
 mod mosquitto;
 mod mqtt;
+mod networks;
 mod notify;
 mod numerics;
 mod outcomes;

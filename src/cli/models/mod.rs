@@ -1,13 +1,23 @@
-//! `kilter models`: lists, inspects and exports models.
+//! `kilter models`: lists, inspects, activates, exports, imports and draws models.
+//!
+//! Where a model is asked for, its id in a data directory or a file that `kilter train --out` or `kilter models export`
+//! wrote will do.
 
-use std::path::PathBuf;
+mod activate;
+mod export;
+mod import;
+mod latent;
+mod sample;
+
+use std::path::Path;
 
 use super::rows::{Column, print};
 use super::source::{Source, SourceArgs, series_id};
 use super::{CliError, OutputArgs};
+use crate::bundle::ModelBundle;
 use crate::http::view::ModelView;
 
-/// List, inspect and export models
+/// List, inspect, activate, export and import models; draw from them
 #[derive(Debug, clap::Args)]
 pub(super) struct ModelsArgs {
     #[command(subcommand)]
@@ -33,15 +43,12 @@ enum What {
         #[command(flatten)]
         source: SourceArgs,
     },
-    /// Write the bytes of a model to a file
-    Export {
-        /// The model's id.
-        model: String,
-        /// The file.
-        file: PathBuf,
-        #[command(flatten)]
-        source: SourceArgs,
-    },
+    Activate(activate::ActivateArgs),
+    Rollback(activate::RollbackArgs),
+    Export(export::ExportArgs),
+    Import(import::ImportArgs),
+    Sample(sample::SampleArgs),
+    Latent(latent::LatentArgs),
 }
 
 const COLUMNS: &[Column<ModelView>] = &[
@@ -68,19 +75,33 @@ pub(super) fn run(args: &ModelsArgs) -> Result<(), CliError> {
             println!("{}", serde_json::to_string_pretty(found).map_err(CliError::failed)?);
             Ok(())
         }
-        What::Export { model, file, source } => {
-            let Source::Store { runtime, reader } = source.open()? else {
-                return Err(CliError::Usage("models are exported from a data directory: --data-dir".to_owned()));
-            };
-            let bundle = runtime.block_on(reader.bundle(model)).map_err(CliError::failed)?;
-            let bundle = bundle.ok_or_else(|| unknown(model))?;
-            std::fs::write(file, &bundle)?;
-            println!("{} bytes written to {}", bundle.len(), file.display());
-            Ok(())
-        }
+        What::Activate(args) => activate::activate(args),
+        What::Rollback(args) => activate::roll_back(args),
+        What::Export(args) => export::run(args),
+        What::Import(args) => import::run(args),
+        What::Sample(args) => sample::run(args),
+        What::Latent(args) => latent::run(args),
     }
 }
 
 fn unknown(model: &str) -> CliError {
     CliError::failed(format!("no model {model:?}"))
+}
+
+/// The bytes of a model: a file's, or those of a data directory's.
+fn bytes_of(model: &str, source: &SourceArgs) -> Result<Vec<u8>, CliError> {
+    if Path::new(model).is_file() {
+        return Ok(std::fs::read(model)?);
+    }
+    let Source::Store { runtime, reader } = source.open()? else {
+        let text = format!("{model:?} is no file: name one, or a data directory that holds the model with --data-dir");
+        return Err(CliError::Usage(text));
+    };
+    let bundle = runtime.block_on(reader.bundle(model)).map_err(CliError::failed)?;
+    bundle.ok_or_else(|| unknown(model))
+}
+
+/// A model, read.
+fn bundle_of(model: &str, source: &SourceArgs) -> Result<ModelBundle, CliError> {
+    ModelBundle::decode(&bytes_of(model, source)?).map_err(CliError::failed)
 }
