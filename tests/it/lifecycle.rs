@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use kilter::bundle::ModelBundle;
 use kilter::detector::{DetectorSpec, Member};
-use kilter::pipeline::{Checkpoint, Outcome, Pipeline, Replay, Restored, ScoreRow, SeriesSpec, WarmUp};
+use kilter::pipeline::{
+    Checkpoint, FitWanted, Outcome, Pipeline, Replay, Restored, ScoreRow, SeriesSpec, WarmUp, adopt, train,
+};
 use kilter::series::{ChannelName, Frame, Quality, Reading, SeriesId, Stride, Timestamp};
 use kilter::verdict::{AlarmBudget, DecisionSpec, SeriesState};
 use kilter::windowing::{GridSpec, OpenRow};
@@ -210,4 +212,105 @@ fn a_restart_before_the_first_row_finds_the_entry_that_the_series_follows() {
     let again = pipeline.on_message(1, &message(&series, 0, false), Timestamp::from_ms(FIRST_MS));
     let rows = again.outcomes.iter().filter(|o| matches!(o, Outcome::Frame { .. })).count();
     assert_eq!(rows, 1, "on the row grid a message is a row at once; on the time grid it would wait");
+}
+
+/// A pipeline whose fits are answered here: the service's trainer, in a few lines.
+struct Attended {
+    pipeline: Pipeline,
+    kept: Kept,
+    series: SeriesId,
+}
+
+impl Attended {
+    fn take(&mut self, outcomes: Vec<Outcome>) -> Vec<Outcome> {
+        self.kept.keep(&outcomes);
+        let wanted = outcomes.iter().find_map(|outcome| match outcome {
+            Outcome::FitWanted(wanted) => Some(wanted.clone()),
+            _ => None,
+        });
+        let mut all = outcomes;
+        if let Some(wanted) = wanted {
+            let answered = self.answer(wanted);
+            all.extend(self.take(answered));
+        }
+        all
+    }
+
+    fn answer(&mut self, wanted: FitWanted) -> Vec<Outcome> {
+        let frames: Vec<Frame> =
+            self.kept.frames.iter().filter(|f| (wanted.from..=wanted.to).contains(&f.at)).cloned().collect();
+        let (channels, spec) = self.pipeline.describe(&self.series).unwrap();
+        let trained = match wanted.model.clone() {
+            Some(id) => adopt(wanted, Arc::clone(&self.kept.bundles[&id]), &frames, channels, spec).unwrap(),
+            None => train(wanted, &frames, channels, spec, &mut |_| ControlFlow::Continue(())).unwrap(),
+        };
+        self.pipeline.on_trained(trained)
+    }
+
+    fn run(&mut self, rows: std::ops::Range<i64>) -> Vec<Outcome> {
+        let mut all = Vec::new();
+        for row in rows {
+            let readings = message(&self.series, row, (700..760).contains(&row));
+            let outcomes = self.pipeline.on_message(0, &readings, readings[0].at).outcomes;
+            all.extend(self.take(outcomes));
+        }
+        all
+    }
+}
+
+fn take_overs(outcomes: &[Outcome]) -> Vec<(String, u64)> {
+    let take_over = |outcome: &Outcome| match outcome {
+        Outcome::TakeOver(take_over) => Some((take_over.model_id.clone(), take_over.from_row)),
+        _ => None,
+    };
+    outcomes.iter().filter_map(take_over).collect()
+}
+
+#[test]
+fn a_picked_model_judges_from_the_next_row_on_for_good_and_over_a_restart() {
+    let series = SeriesId::parse("pump-1").unwrap();
+    let spec = SeriesSpec { keeps_latents: true, ..spec(WarmUp::Ladder) };
+    let kernel = vec![Member::KernelPca, Member::Pca];
+    let spec = SeriesSpec { detector: DetectorSpec { members: kernel, ..spec.detector.clone() }, ..spec };
+    let pipeline = Pipeline::new(vec![spec.clone()], 10);
+    let mut attended = Attended { pipeline, kept: Kept::default(), series: series.clone() };
+    let before = attended.run(0..300);
+    let fitted = take_overs(&before);
+    assert_eq!(fitted.iter().map(|(_, row)| *row).collect::<Vec<_>>(), [50, 100, 250]);
+    let latents = before.iter().filter(|o| matches!(o, Outcome::Latent { latent, .. } if !latent.is_empty())).count();
+    assert_eq!(
+        latents,
+        300 - 100 - 2,
+        "every row judged by a member with a latent leaves one, two rows are still open"
+    );
+
+    // Back to the model of 100 rows: from the next row on, and the ladder's fits at 500 and 1000 do not come.
+    let picked = fitted[1].0.clone();
+    let (is_known, outcomes) = attended.pipeline.activate(&series, &picked);
+    assert!(is_known);
+    let mut after = attended.take(outcomes);
+    after.extend(attended.run(300..660));
+    let closed = attended.kept.frames.len() as i64;
+    assert_eq!(take_overs(&after), [(picked.clone(), 298)], "row 298 is the first to close after the pick");
+    let judged: Vec<i64> =
+        scores(&before).iter().chain(&scores(&after)).map(|s| (s.at.as_ms() - FIRST_MS) / 1000).collect();
+    assert_eq!(judged, (50..closed).collect::<Vec<_>>(), "no row is left out or judged twice");
+
+    let mut pipeline = Pipeline::new(vec![spec], 10);
+    let kept = std::mem::take(&mut attended.kept);
+    let repeated = pipeline.restore(kept.restored(&series), Timestamp::from_ms(FIRST_MS + 660_000));
+    assert!(take_overs(&repeated).is_empty() && !repeated.iter().any(|o| matches!(o, Outcome::FitWanted(_))));
+    let mut restarted = Attended { pipeline, kept, series: series.clone() };
+    let rest = restarted.run(659..680);
+    assert!(take_overs(&rest).is_empty() && !scores(&rest).is_empty());
+
+    // While an alert is open a pick is heeded, too.
+    let opened = restarted.run(680..730);
+    assert!(opened.iter().any(|o| matches!(o, Outcome::Transition(t) if t.sequence == 1)), "the shift is noticed");
+    let other = fitted[2].0.clone();
+    let (_, outcomes) = restarted.pipeline.activate(&series, &other);
+    let mut last = restarted.take(outcomes);
+    last.extend(restarted.run(730..735));
+    assert_eq!(take_overs(&last).iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), [other.as_str()]);
+    assert!(!restarted.pipeline.activate(&SeriesId::parse("stranger").unwrap(), &other).0);
 }
