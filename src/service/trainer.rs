@@ -82,12 +82,8 @@ impl Trainer {
     fn adopt(&self, job: FitJob, runtime: &Handle) -> Answer {
         let FitJob { wanted, channels, spec } = job;
         let series = wanted.series.clone();
-        let last = RowQuery {
-            end: Some(wanted.to.plus_ms(1)),
-            limit: ADOPT_ROWS,
-            newest_first: true,
-            ..RowQuery::default()
-        };
+        let last =
+            RowQuery { end: Some(wanted.to.plus_ms(1)), limit: ADOPT_ROWS, newest_first: true, ..RowQuery::default() };
         let read = async {
             let model_id = wanted.model.as_deref().unwrap_or_default();
             let bytes = self.store.load_bundle(model_id).await.map_err(|fault| fault.to_string())?;
