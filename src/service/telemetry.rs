@@ -3,6 +3,7 @@
 //! Modules count with `metrics::counter!` and friends under the names listed here; the names are a promise to
 //! dashboards and alert rules, and only ever gain labels.
 
+use std::io::IsTerminal;
 use std::sync::{Mutex, OnceLock};
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
@@ -142,12 +143,16 @@ fn describe_all() {
     metrics::gauge!("kilter_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
 
-/// Starts logging to standard error.
+/// Starts logging to standard error; in colour only where a person looks at it.
 ///
 /// # Errors
 /// When the filter cannot be read or logging is already set up.
 pub fn start_logging(config: &LogConfig) -> Result<(), TelemetryError> {
-    let lines = tracing_subscriber::fmt().with_env_filter(config.env_filter()?).with_writer(std::io::stderr);
+    let is_coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(config.env_filter()?)
+        .with_writer(std::io::stderr)
+        .with_ansi(is_coloured);
     let started = match config.format {
         LogFormat::Text => lines.with_target(false).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),

@@ -70,3 +70,35 @@ fn a_faulty_configuration_exits_with_78_and_tells_every_fault() {
 fn the_shown_configuration_passes_the_check() {
     kilter().args(["check", "--config", "config/kilter.toml"]).assert().success();
 }
+
+#[test]
+fn a_log_that_goes_into_a_file_is_plain_text() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("kilter.toml");
+    // Nobody answers on the port that was just given back.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
+    let store = dir.path().join("kilter.db");
+    let text = format!(
+        "[mqtt]\nservers = [\"mqtt://127.0.0.1:{port}\"]\n[store]\nurl = \"sqlite:{}\"\n[http]\nenabled = false\n",
+        store.display()
+    );
+    std::fs::write(&path, text).expect("written");
+    let log = dir.path().join("log");
+    let mut service = std::process::Command::new(env!("CARGO_BIN_EXE_kilter"))
+        .args(["run", "--config"])
+        .arg(&path)
+        .stderr(std::fs::File::create(&log).expect("a file"))
+        .spawn()
+        .expect("the program starts");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let written = loop {
+        let written = std::fs::read_to_string(&log).expect("text");
+        if written.contains("no connection to the broker") || std::time::Instant::now() > deadline {
+            break written;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
+    service.kill().expect("the process is ours");
+    service.wait().expect("the process is ours");
+    assert!(written.contains("WARN no connection to the broker") && !written.contains('\u{1b}'), "{written:?}");
+}

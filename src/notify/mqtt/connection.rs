@@ -74,7 +74,11 @@ async fn poll(event_loop: &mut EventLoop, shared: &Shared) {
             Err(error) => {
                 shared.link.send_modify(|link| link.is_up = false);
                 let pause = backoff.pause(rand::random());
-                tracing::warn!(%error, pause_ms = pause.as_millis() as u64, "no connection to the broker for publishing");
+                let n_attempts = backoff.n_failures();
+                // As often as the connection that listens: an outage of a night is a few lines.
+                if n_attempts == 1 || n_attempts.is_multiple_of(10) {
+                    tracing::warn!(%error, n_attempts, "no connection to the broker for publishing; trying again");
+                }
                 tokio::time::sleep(pause).await;
             }
         }
