@@ -223,6 +223,16 @@ fn compose(
     if let Err(error) = detector.autoencoder.check() {
         error.faults.into_iter().for_each(|text| fault("autoencoder", text));
     }
+    let tables = [("pca", detector.pca.faults()), ("kernel_pca", detector.kernel_pca.faults())];
+    for (table, (key, found, allowed)) in
+        tables.into_iter().flat_map(|(t, faults)| faults.into_iter().map(move |f| (t, f)))
+    {
+        faults.push(Fault { path: join(&join(path, table), key), found, allowed: allowed.to_owned() });
+    }
+    let mut fault = |key: &str, allowed: String| {
+        let found = merged.get(key).map_or_else(|| "the default".to_owned(), Value::to_string);
+        faults.push(Fault { path: join(path, key), found, allowed });
+    };
     if keys.members.is_empty() {
         fault("members", "at least one member".to_owned());
     }

@@ -25,6 +25,9 @@ const EIGENVALUE_SHARE_MIN: f64 = 1e-9;
 /// Shortest squared distance that a width is taken from, so that equal windows give a finite one.
 const SQUARE_MIN: f64 = 1e-6;
 
+/// Most training windows: the fit is cubic in them, and each is stored and visited in every score.
+const WINDOWS_MOST: usize = 2000;
+
 /// Which kernel measures how alike two windows are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -86,6 +89,33 @@ impl Default for KernelPcaSpec {
             ridge: 1e-4,
             windows_max: 300,
         }
+    }
+}
+
+impl KernelPcaSpec {
+    /// Every fault: key, found, allowed.
+    pub fn faults(&self) -> Vec<(&'static str, String, &'static str)> {
+        let mut faults = Vec::new();
+        let mut expect = |holds: bool, key, found: String, allowed| {
+            if !holds {
+                faults.push((key, found, allowed));
+            }
+        };
+        let positive = |x: f64| x.is_finite() && x > 0.0;
+        expect(self.gamma.is_none_or(positive), "gamma", format!("{:?}", self.gamma.unwrap_or(0.0)), "above 0");
+        expect((1..=10).contains(&self.degree), "degree", self.degree.to_string(), "1 to 10");
+        expect(self.offset.is_finite() && self.offset >= 0.0, "offset", self.offset.to_string(), "0 or more");
+        let share = self.variance_share;
+        expect(share > 0.0 && share <= 1.0, "variance_share", share.to_string(), "above 0, at most 1");
+        expect(self.n_components != Some(0), "n_components", "0".to_owned(), "1 or more");
+        expect(positive(self.ridge), "ridge", self.ridge.to_string(), "above 0");
+        expect(
+            (2..=WINDOWS_MOST).contains(&self.windows_max),
+            "windows_max",
+            self.windows_max.to_string(),
+            "2 to 2000",
+        );
+        faults
     }
 }
 

@@ -25,6 +25,20 @@ impl Default for PcaSpec {
     }
 }
 
+impl PcaSpec {
+    /// Every fault: key, found, allowed.
+    pub fn faults(&self) -> Vec<(&'static str, String, &'static str)> {
+        let mut faults = Vec::new();
+        if !(self.variance_share > 0.0 && self.variance_share <= 1.0) {
+            faults.push(("variance_share", self.variance_share.to_string(), "above 0, at most 1"));
+        }
+        if self.n_components == Some(0) {
+            faults.push(("n_components", "0".to_owned(), "1 or more"));
+        }
+        faults
+    }
+}
+
 /// Settings of the random-feature autoencoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -152,3 +152,19 @@ fn what_only_the_keys_together_can_tell_is_told() {
     check("series = 5", "series");
     check("http = 5", "http");
 }
+
+#[test]
+fn faults_of_pca_and_kernel_pca_are_told_with_their_paths() {
+    let text = "[defaults.pca]\nvariance_share = 0.0\nn_components = 0\n[defaults.kernel_pca]\ndegree = 0\ngamma = -1.0\n\
+                windows_max = 1";
+    let mut paths: Vec<String> = faults(text).into_iter().map(|fault| fault.path).collect();
+    paths.sort();
+    let expected = [
+        "defaults.kernel_pca.degree",
+        "defaults.kernel_pca.gamma",
+        "defaults.kernel_pca.windows_max",
+        "defaults.pca.n_components",
+        "defaults.pca.variance_share",
+    ];
+    assert_eq!(paths, expected);
+}
