@@ -131,6 +131,25 @@ fn models_name_what_they_judge() {
 }
 
 #[test]
+fn kept_latents_are_paged_and_a_pick_needs_something_that_judges() {
+    let served = Served::start();
+    let series = name("mixer");
+    let mut outcomes = vec![Outcome::SeriesSeen { series: series.clone(), at: at(0) }];
+    let latent = |row: i64| Outcome::Latent { series: series.clone(), at: at(row), latent: vec![row as f32, -0.5] };
+    outcomes.extend((0..5).map(latent));
+    served.commit(&outcomes);
+    served.commit(&outcomes);
+    let first = served.ok("/api/v1/series/mixer/latents?limit=3");
+    assert_eq!(first["data"].as_array().unwrap().len(), 3);
+    assert_eq!(first["data"][2]["latent"], json!([2.0, -0.5]));
+    let second = served.ok(first["next"].as_str().expect("there is more"));
+    assert_eq!(second["data"].as_array().unwrap().len(), 2);
+    assert_eq!(served.get("/api/v1/series/stranger/latents").0, 404);
+    let (status, problem) = served.post("/api/v1/models/ffff/activate", &json!({}));
+    assert_eq!(status, 503, "{problem}");
+}
+
+#[test]
 fn bad_questions_get_a_problem_that_says_what_is_allowed() {
     let served = with_pump();
     served.refused("/api/v1/series/none", 404, "\"none\"");
