@@ -1,32 +1,54 @@
 // One alert: what, when, how sure, which channels, before and after, and what a person may do about it.
 
 import { all, get, post, query, segment } from "./api.js";
-import { alertItem, labelText } from "./alerts.js";
+import { labelText } from "./alerts.js";
+import { bandWidths } from "./band.js";
 import { ChannelChart, channelKey } from "./channel_chart.js";
-import { Chart } from "./chart.js";
 import { duration, ms, time } from "./clock.js";
-import { announce, fact, h, link } from "./dom.js";
+import { announce, fact, h, link, table } from "./dom.js";
+import { historyOf } from "./history.js";
 import * as live from "./live.js";
 import { channelColumns, evidenceColumns, loadRows, scoreColumns, stride } from "./rows.js";
-import { howSure, number, percent, sentence, stateBadge, word } from "./words.js";
+import { evidenceChart as newEvidenceChart, scoreChart as newScoreChart } from "./score_charts.js";
+import { difference, howSure, number, percent, sentence, stateBadge, word } from "./words.js";
 
 const ROWS_AROUND = 120;
 const CHANNELS_CHARTED = 3;
+
+// What happened, when, and how sure, in words.
+function leadOf(alert, length) {
+  const [first] = alert.channels;
+  const off = first ? difference(first) : null;
+  const what = {
+    anomaly: first && off ? [h("strong", {}, first.channel), ` read ${number(first.observed, 4)} where ${number(first.expected, 4)} would be normal: ${off}. It carries ${percent(first.contribution)} of the score.`] : ["The machine as a whole does not run as it was learned."],
+    stuck: ["A reading that always moves has stood still. The sensor, its cable or its gateway may have failed; the machine itself may be fine."],
+    silent: ["Readings have stopped, measured against the channel's own rhythm. The machine may be off, or the way to the broker cut."],
+    out_of_range: ["A value crossed the physical limit that was configured for it. Limits are kept by rule; no model is needed."],
+  }[alert.kind] ?? [];
+  const sure = alert.kind === "anomaly" && alert.p_value > 0 ? h("p", {}, h("strong", {}, "How sure: "), `in healthy running, ${howSure(alert.p_value)}.`) : null;
+  const when = h("p", {}, h("strong", {}, alert.resolved_at ? "When: " : "Since: "), time(alert.opened_at), alert.resolved_at ? [" to ", time(alert.resolved_at), ` (after ${duration(length)})`] : `, for ${duration(length)} now`, ".");
+  return [h("p", {}, what), when, sure].filter(Boolean);
+}
 
 export async function alertView(root, id) {
   let alert = await get(`alerts/${segment(id)}`);
   let one = await get(`series/${segment(alert.series)}`);
   let rows = { scores: [], readings: [], channels: [], step: null };
   let others = [];
+  let widths = null;
+  let n_charted = CHANNELS_CHARTED;
   const charts = [];
 
   const heading = h("h1", {});
   const badges = h("span", { class: "row" });
+  const lead = h("div", { class: "lead" });
   const facts = h("dl", { class: "facts" });
   const actions = h("div", { class: "row actions", role: "group", "aria-label": "What you can do" });
   const done = h("p", { class: "soft", role: "status" });
   const channels = h("section", { class: "card", "aria-labelledby": "blame" });
   const chartsBox = h("section", { class: "card", "aria-labelledby": "around" }, h("div", { class: "chart-title" }, h("h2", { id: "around" }, "Before, during and after"), channelKey()));
+  const moreCharts = h("div", { class: "row" });
+  const closer = h("a", { class: "button" }, "Look closer in the series view");
   const history = h("section", { class: "card", "aria-labelledby": "history" });
 
   const until = () => (alert.resolved_at ? ms(alert.resolved_at) : one.last_at ? ms(one.last_at) : ms(alert.opened_at));
@@ -35,35 +57,54 @@ export async function alertView(root, id) {
     return [ms(alert.opened_at) - around, Math.max(until(), ms(alert.opened_at)) + around / 3];
   };
   const common = { sync: "alert", bounds: () => bounds().map((at) => at / 1000), ranges: () => [[ms(alert.opened_at) / 1000, until() / 1000]] };
-  const scoreChart = new Chart({ ...common, label: "Live score and settled score around the alert", height: 180, fromZero: true, level: { value: 1, name: "notable" },
-    series: [{ label: "live score", colour: "live", width: 1.8 }, { label: "settled score", colour: "settled" }] });
-  // Scores may reach a hundred, evidence rarely passes 2: on one axis it could not be seen.
-  const evidenceChart = new Chart({ ...common, label: "Evidence", height: 96, fromZero: true, level: { value: 1, name: "an alert opens" },
-    series: [{ label: "evidence", colour: "evidence" }] });
+  const scoreChart = newScoreChart({ ...common, height: 160 });
+  const evidenceChart = newEvidenceChart(common);
   charts.push(scoreChart, evidenceChart);
-  chartsBox.append(scoreChart.element, evidenceChart.element);
+  const scoresBox = h("div", { class: "channel" }, h("h3", {}, "Scores of the whole machine"), scoreChart.element, evidenceChart.element);
+  chartsBox.append(scoresBox, moreCharts);
   const channelCharts = new Map();
 
   function render() {
-    heading.textContent = `${alert.series}: ${sentence(alert)}`;
-    badges.replaceChildren(stateBadge(alert.state), stateBadge(alert.severity), h("span", { class: "soft" }, word(alert.kind)));
+    heading.textContent = sentence(alert);
+    heading.dataset.title = `${alert.series}: ${sentence(alert)}`;
+    badges.replaceChildren(stateBadge(alert.state === "open" ? alert.severity : "resolved", alert.state === "open" ? `open, ${word(alert.severity)}` : "resolved"), h("span", { class: "soft" }, word(alert.kind)));
     const length = until() - ms(alert.opened_at);
+    lead.replaceChildren(...leadOf(alert, length));
     facts.replaceChildren(
       fact("opened", time(alert.opened_at)), fact(alert.resolved_at ? "resolved" : "open for", alert.resolved_at ? [time(alert.resolved_at), ` (after ${duration(length)})`] : duration(length)),
-      fact("highest live score", `${number(alert.peak_score)} × notable`), fact("p-value", `${number(alert.p_value, 2)}`), fact("how sure", howSure(alert.p_value) || "–"),
-      fact("evidence", number(alert.evidence)), fact("alarm budget", alert.alarm_budget || "–"),
-      fact("series", link(`#/series/${segment(alert.series)}`, alert.series)),
-      fact("model", alert.model_id ? link(`#/models/${segment(alert.model_id)}`, alert.model_id.slice(0, 8)) : "none needed"));
+      fact("highest live score", `${number(alert.peak_score)} (1 is notable)`), fact("evidence", `${number(alert.evidence)} (opens at 1)`), fact("p-value", number(alert.p_value, 2)), fact("severity", word(alert.severity)),
+      fact("alarm budget", alert.alarm_budget || "–"),
+      fact("judged by", alert.model_id ? link(`#/models/${segment(alert.model_id)}`, `model ${alert.model_id.slice(0, 8)}`) : "a rule, no model"));
+    const [from, to] = bounds();
+    closer.href = `#/series/${segment(alert.series)}?from=${Math.round(from)}&to=${Math.round(to)}`;
     renderActions();
     renderBlame();
     scoreChart.set(scoreColumns(rows));
     evidenceChart.set(evidenceColumns(rows));
-    for (const [channel, chart] of channelCharts) chart.set(channelColumns(rows, channel));
-    renderHistory();
+    for (const [channel, chart] of channelCharts) chart.set(channelColumns(rows, channel, widths ?? undefined));
+    history.replaceChildren(h("h2", { id: "history" }, `What ${alert.series} did in other alerts`), historyOf(alert, others));
+  }
+
+  // Charts of the channels most to blame, all of them once asked for.
+  function chartChannels() {
+    for (const { channel } of alert.channels.slice(0, n_charted)) {
+      if (channelCharts.has(channel)) continue;
+      const chart = new ChannelChart(channel, { ...common, height: 130 });
+      channelCharts.set(channel, chart);
+      charts.push(chart);
+      scoresBox.before(chart.element);
+    }
+    const n_more = alert.channels.length - n_charted;
+    const more = n_more > 0 ? h("button", { type: "button", onclick: () => { n_charted = Infinity; chartChannels(); render(); } }, n_more === 1 ? "Show the other channel" : `Show the other ${n_more} channels`) : "";
+    moreCharts.replaceChildren(more, closer);
   }
 
   function renderActions() {
     const label = labelText(alert);
+    // Buttons that say the same stay where they are, under the finger that is about to press one.
+    const key = [alert.acknowledged_at, label].join("|");
+    if (actions.dataset.key === key) return;
+    actions.dataset.key = key;
     actions.replaceChildren(
       alert.acknowledged_at
         ? h("span", { class: "soft" }, "Acknowledged ", time(alert.acknowledged_at))
@@ -113,18 +154,13 @@ export async function alertView(root, id) {
 
   function renderBlame() {
     const greatest = Math.max(...alert.channels.map((part) => part.contribution), 1e-9);
+    const cells = (part, i) => [
+      h("span", { class: "blame" }, h("span", { class: "blame-name" }, part.channel), h("span", { class: "share" }, h("span", { class: i === 0 ? "bar first" : "bar", style: `width: ${(4.5 * part.contribution) / greatest}rem` }), h("span", {}, percent(part.contribution)))),
+      part.observed === null ? "missing" : number(part.observed, 4), number(part.expected, 4),
+      part.observed !== null && part.expected !== null ? `${part.observed >= part.expected ? "+" : "−"}${number(Math.abs(part.observed - part.expected), 3)}` : "–"];
     channels.replaceChildren(h("h2", { id: "blame" }, "Channels, most to blame first"),
-      alert.channels.length ? h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Channels, most to blame first" }, h("table", {},
-        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Channel"), h("th", { scope: "col" }, "Share"), ...["Observed", "Expected", "Difference"].map((text) => h("th", { scope: "col", class: "num" }, text)))),
-        h("tbody", {}, alert.channels.map((part, i) => h("tr", {}, h("th", { scope: "row" }, part.channel),
-          h("td", { class: "bar-cell nowrap" }, h("span", { class: i === 0 ? "bar first" : "bar", style: `width: ${(60 * part.contribution) / greatest}%` }), ` ${percent(part.contribution)}`),
-          h("td", { class: "num" }, number(part.observed, 4)), h("td", { class: "num" }, number(part.expected, 4)),
-          h("td", { class: "num" }, part.observed !== null && part.expected !== null ? `${part.observed >= part.expected ? "+" : ""}${number(part.observed - part.expected, 3)}` : "–")))))) : h("p", { class: "soft" }, "No channel is named."));
-  }
-
-  function renderHistory() {
-    history.replaceChildren(h("h2", { id: "history" }, "Other alerts of this machine"),
-      others.length ? h("div", { class: "too-long", tabindex: "0", role: "group", "aria-label": "Other alerts" }, others.map((other) => alertItem(other, { withSeries: false }))) : h("p", { class: "soft" }, "None so far."));
+      ...(alert.channels.length ? [table(["Channel and share", "#Observed", "#Expected", "#Difference"], alert.channels.map(cells), { caption: "Channels, most to blame first", rowHeader: true, stacks: false }),
+        h("p", { class: "soft" }, "Share: how much of the score is owed to the channel. Values at the worst row of the alert so far, in the sender's own unit.")] : [h("p", { class: "soft" }, "No channel is named.")]));
   }
 
   async function refresh() {
@@ -132,17 +168,14 @@ export async function alertView(root, id) {
     one = await get(`series/${segment(alert.series)}`);
     [rows, others] = await Promise.all([loadRows(alert.series, ...bounds(), stride(one)), all(`alerts?series=${segment(alert.series)}&limit=200`)]);
     others = others.filter((other) => other.id !== id);
-    for (const { channel } of alert.channels.slice(0, CHANNELS_CHARTED)) {
-      if (channelCharts.has(channel)) continue;
-      const chart = new ChannelChart(channel, { ...common, height: 130 });
-      channelCharts.set(channel, chart);
-      charts.push(chart);
-      chartsBox.append(chart.element);
-    }
+    widths ??= await bandWidths(alert.series, ms(alert.opened_at), stride(one)).catch(() => null);
+    chartChannels();
     if (root.isConnected) render();
   }
 
-  root.replaceChildren(h("div", {}, heading, badges), h("section", { class: "card", "aria-label": "At a glance" }, facts, actions, done), channels, chartsBox, history);
+  root.replaceChildren(
+    h("div", { class: "heading" }, link(`#/series/${segment(alert.series)}`, alert.series), heading, badges),
+    h("section", { class: "card", "aria-label": "At a glance" }, lead, actions, done, h("details", {}, h("summary", {}, "Numbers behind it"), facts)), channels, chartsBox, history);
   await refresh();
   let dueAt = null;
   live.listen({

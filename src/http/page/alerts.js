@@ -16,7 +16,7 @@ export function alertItem(alert, { withSeries = true } = {}) {
   return h("div", { class: "alert-item", "data-alert": alert.id },
     stateBadge(alert.state === "open" ? alert.severity : "resolved", alert.state === "open" ? alert.severity : "resolved"),
     h("span", { class: "what" }, link(`#/alerts/${segment(alert.id)}`, withSeries ? `${alert.series}: ${sentence(alert)}` : sentence(alert))),
-    h("span", { class: "when" }, time(alert.opened_at), length ? ` · ${length}` : ""),
+    h("span", { class: "when" }, time(alert.opened_at, true), length ? ` · ${length}` : ""),
     h("span", { class: "detail" }, alert.kind === "anomaly" ? `score ${number(alert.peak_score)} × notable · ${howSure(alert.p_value)}` : "", marks ? ` · ${marks}` : ""));
 }
 

@@ -1,37 +1,46 @@
-// One channel: what was observed, what was expected, and the gap between them shaded.
+// One channel: what was observed, what was expected with its band, and the readings outside the band marked.
 
+import { BAND_TEXT } from "./band.js";
 import { Chart } from "./chart.js";
 import { clockText } from "./clock.js";
 import { h } from "./dom.js";
 import { number } from "./words.js";
 
+const LINES = [["observed", "observed"], ["expected", "expected"], ["band", "expected band"], ["outside", "outside the band"], ["range", "least to greatest of a step"]];
+
 // Says once for all channel charts of a view what their lines mean.
-export const channelKey = () => h("span", { class: "key" }, h("span", { class: "key-observed" }, "observed"), h("span", { class: "key-expected" }, "expected"), h("span", { class: "key-gap" }, "the gap between"));
+export const channelKey = () => h("span", { class: "key", title: BAND_TEXT }, LINES.map(([name, text]) => h("span", { class: `key-${name}` }, text)));
 
 export class ChannelChart {
   constructor(channel, options) {
     this.values = h("span", { class: "latest soft" });
-    this.data = [[], [], [], [], []];
+    this.data = [[], [], [], [], [], [], [], []];
     this.chart = new Chart({
-      ...options, label: `${channel}, observed and expected`, bands: [[3, 4, "band"], [1, 2, "gap"]], onPoint: (index) => this.tell(index),
-      series: [{ label: "observed", colour: "observed" }, { label: "expected", colour: "expected", dash: [5, 3] }, { label: "greatest", colour: "band", width: 0 }, { label: "least", colour: "band", width: 0 }],
+      ...options, label: `${channel}, observed and expected`, bands: [[5, 6, "band"], [3, 4, "range"]], onPoint: (index) => this.tell(index),
+      series: [
+        { label: "observed", colour: "observed" }, { label: "expected", colour: "expected", dash: [5, 3], width: 1.3 },
+        { label: "greatest", colour: "range", width: 0 }, { label: "least", colour: "range", width: 0 },
+        { label: "band, upper", colour: "band", width: 0 }, { label: "band, lower", colour: "band", width: 0 }, { label: "outside", colour: "outside", dots: true },
+      ],
     });
-    this.element = h("div", { class: "channel" }, h("div", { class: "chart-title" }, h("h3", {}, channel), this.values), this.chart.element);
+    this.element = h("div", { class: "channel", "data-channel": channel }, h("div", { class: "chart-title" }, h("h3", {}, channel), this.values), this.chart.element);
   }
 
   // The values under the cursor, or the newest.
   tell(index) {
-    const [times, observed, expected, greatest, least] = this.data;
+    const [times, observed, expected, greatest, least, , , outside] = this.data;
     const at = index ?? times.length - 1;
     if (!(at >= 0) || at >= times.length) return;
     const parts = [
       observed[at] === null ? "missing" : `${number(observed[at], 4)} observed`,
       expected[at] === null ? null : `${number(expected[at], 4)} expected`,
       greatest[at] === null ? null : `${number(least[at], 4)} to ${number(greatest[at], 4)}`,
+      outside[at] === null ? null : "outside the band",
     ];
-    this.values.textContent = `${index === null ? "" : `${clockText(1000 * times[at])}: `}${parts.filter(Boolean).join(", ")}`;
+    this.values.textContent = `${index === null ? "last" : clockText(1000 * times[at])}: ${parts.filter(Boolean).join(", ")}`;
   }
 
+  // Columns as `channelColumns` makes them.
   set(data) {
     this.data = data;
     this.chart.set(data);

@@ -56,21 +56,42 @@ function drawLevel(chart, level, name) {
 
 const timeLabels = (chart, splits, axis, space, step) => splits.map((at) => axisText(1000 * at, 1000 * step));
 
-// One chart. `series`: [{label, colour, width?, dash?, hidden?}], `bands`: [[upper, lower, colour name]],
+// What each line is, with its value under the cursor, or else its newest.
+class Key {
+  constructor(series, place) {
+    this.place = place;
+    this.moment = h("span", { class: "key-moment" });
+    this.values = series.map(() => h("b", {}));
+    this.element = h("div", { class: "key" }, series.map((one, i) =>
+      h("span", { style: `--line-colour: var(--${one.colour})`, class: one.dash ? "dashed" : null }, one.label, " ", this.values[i])), this.moment);
+  }
+
+  tell(data, index) {
+    this.moment.textContent = index === null || !data[0].length ? "" : `at ${this.place(data[0][index])}`;
+    this.values.forEach((element, i) => {
+      const column = data[i + 1] ?? [];
+      element.textContent = number(index === null ? column.findLast((value) => value !== null) : column[index], 3);
+    });
+  }
+}
+
+// One chart. `series`: [{label, colour, width?, dash?, dots?}], dots: single points, no line; `bands`: [[upper, lower, colour name]],
 // `ranges()`: alerts as [from, to] in seconds, `level`: {value, name}, `onZoom(from, to)` in ms; from null = back.
-// `onPoint(index)`: the point under the cursor or null; a chart that tells it has no legend of its own.
+// `onPoint(index)`: the point under the cursor or null; a chart that tells it has no key of its own.
 export class Chart {
-  constructor({ label, height, series, bands = [], ranges = () => [], level = null, fromZero = false, sync, onZoom, onPoint, bounds }) {
-    this.options = { height, series, bands, ranges, level, fromZero, sync, onZoom, onPoint, bounds };
-    this.element = h("div", { class: "chart", tabindex: "0", role: "group", "aria-label": `${label}. Arrow keys move, plus and minus zoom, 0 goes back.` });
+  constructor({ label, height, series, bands = [], ranges = () => [], level = null, fromZero = false, isTime = true, sync, onZoom, onPoint, bounds }) {
+    this.options = { height, series, bands, ranges, level, fromZero, isTime, sync, onZoom, onPoint, bounds };
+    this.element = h("div", { class: "chart", tabindex: "0", role: "group", "aria-label": onZoom ? `${label}. Arrow keys move, plus and minus zoom, 0 goes back.` : label });
     this.element.addEventListener("keydown", (event) => this.onKey(event));
     this.data = series.map(() => []).concat([[]]);
+    this.key = onPoint ? null : new Key(series, isTime ? (at) => fullText(1000 * at) : number);
+    if (this.key) this.element.append(this.key.element);
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(this.element);
   }
 
   build() {
-    const { height, series, bands, ranges, level, fromZero, sync, onZoom, onPoint } = this.options;
+    const { height, series, bands, ranges, level, fromZero, isTime, sync, onZoom, onPoint } = this.options;
     const axis = { stroke: colour("soft"), grid: { stroke: colour("grid"), width: 1 }, ticks: { stroke: colour("grid"), width: 1 }, font: "11px system-ui, sans-serif" };
     const yRange = (chart, least, greatest) => {
       if (least === null || greatest === null) return [0, level ? 1.4 * level.value : 1];
@@ -81,23 +102,24 @@ export class Chart {
     this.chart?.destroy();
     this.chart = new uPlot({
       width: Math.max(this.element.clientWidth, 200), height,
-      padding: [8, 6, 0, 0],
-      cursor: { drag: { x: true, y: false, setScale: false }, sync: sync ? { key: sync, setSeries: false } : undefined, points: { size: 7 } },
-      legend: { show: !onPoint, live: true, markers: { width: 0, fill: (chart, i) => chart.series[i].stroke?.(chart, i) ?? "transparent" } },
-      scales: { x: { time: true, range: (chart, least, greatest) => this.options.bounds?.() ?? [least ?? 0, greatest ?? 1] }, y: { range: yRange } },
-      axes: [{ ...axis, size: 26, space: 84, values: timeLabels }, { ...axis, size: 54, values: (chart, values) => values.map((value) => value === null ? "" : number(value, 4)) }],
+      padding: [8, 22, 0, 0],
+      cursor: { drag: { x: Boolean(onZoom), y: false, setScale: false }, sync: sync ? { key: sync, setSeries: false } : undefined, points: { size: 7 } },
+      legend: { show: false },
+      scales: { x: { time: isTime, range: (chart, least, greatest) => this.options.bounds?.() ?? [least ?? 0, greatest ?? 1] }, y: { range: yRange } },
+      axes: [{ ...axis, size: 26, space: 84, ...(isTime ? { values: timeLabels } : { incrs: [1, 2, 5, 10, 20, 50, 100] }) }, { ...axis, size: 54, space: 24, values: (chart, values) => values.map((value) => value === null ? "" : number(value, 4)) }],
       series: [
-        { label: "time", value: (chart, value) => value === null ? "–" : fullText(1000 * value) },
+        { label: "time" },
         ...series.map((one) => ({
-          label: one.label, show: !one.hidden, stroke: () => colour(one.colour), width: one.width ?? 1.5, dash: one.dash, points: { show: false },
-          value: (chart, value) => number(value, 4),
+          label: one.label, stroke: () => colour(one.colour), width: one.width ?? 1.5, dash: one.dash,
+          points: one.dots ? { show: true, size: 5, width: 0, fill: () => colour(one.colour) } : { show: false },
+          paths: one.dots ? () => null : undefined,
         })),
       ],
       bands: bands.map(([upper, lower, fill]) => ({ series: [upper, lower], fill: () => colour(fill) })),
       hooks: {
         drawClear: [(chart) => drawRanges(chart, ranges())],
         draw: [(chart) => { if (level) drawLevel(chart, level.value, level.name); }],
-        setCursor: [(chart) => onPoint?.(chart.cursor.idx ?? null)],
+        setCursor: [(chart) => (onPoint ?? ((index) => this.key.tell(this.data, index)))(chart.cursor.idx ?? null)],
         setSelect: [(chart) => {
           const { left, width } = chart.select;
           if (width > 4) {
@@ -110,8 +132,10 @@ export class Chart {
     this.chart.over.addEventListener("dblclick", () => onZoom?.(null));
   }
 
+  // Data as `[times in s, …values by series]`.
   set(data) {
     this.data = data;
+    this.key?.tell(data, null);
     if (this.chart) this.chart.setData(data);
     else if (this.element.isConnected) this.build();
   }

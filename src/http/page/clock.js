@@ -4,6 +4,7 @@ import { h } from "./dom.js";
 
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const short = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const brief = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 export const ms = (text) => Date.parse(text);
@@ -20,12 +21,15 @@ export function axisText(at, step) {
   return AXIS.find(([least]) => step < (isMidnight && step < 86_400e3 ? Infinity : least) && (!isMidnight || least > 86_400e3))[1].format(date);
 }
 
+// The same moment in UTC: "2026-11-24 12:00:00 UTC".
+export const utcText = (at) => `${new Date(at).toISOString().replace("T", " ").replace(/(\.000)?Z$/, "")} UTC`;
+
 // A moment as an element; days other than today carry their date.
-export function time(text) {
+export function time(text, isShort = false) {
   if (!text) return "–";
   const at = new Date(text);
   const isToday = at.toDateString() === new Date().toDateString();
-  return h("time", { datetime: text, title: `${text} (UTC)` }, isToday ? short.format(at) : full.format(at));
+  return h("time", { datetime: text, title: utcText(text) }, isToday ? short.format(at) : (isShort ? brief : full).format(at));
 }
 
 export const clockText = (at) => short.format(new Date(at));

@@ -27,6 +27,18 @@ export const link = (href, ...children) => h("a", { href }, ...children);
 // A label over a value, for lists of facts.
 export const fact = (term, ...value) => h("div", {}, h("dt", {}, term), h("dd", {}, ...value));
 
+// A table from column names and rows of cells. A name that begins with # heads a column of numbers. Narrow screens show
+// each row as a block, with the column's name before each value.
+export function table(names, rows, { caption, rowHeader = false, stacks = true } = {}) {
+  const isNumber = names.map((name) => name.startsWith("#"));
+  const texts = names.map((name) => name.replace(/^#/, ""));
+  const cell = (content, i) => h(rowHeader && i === 0 ? "th" : "td", { scope: rowHeader && i === 0 ? "row" : null, class: isNumber[i] ? "num" : null, "data-name": texts[i] || null }, h("span", {}, content));
+  return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": caption }, h("table", { class: stacks ? "stacks" : null },
+    h("caption", { class: "visually-hidden" }, caption),
+    h("thead", {}, h("tr", {}, texts.map((text, i) => h("th", { scope: "col", class: isNumber[i] ? "num" : null, "data-head": text }, text)))),
+    h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map(cell))))));
+}
+
 // Says something to screen readers without moving the focus.
 export function announce(text) {
   const news = document.getElementById("news");

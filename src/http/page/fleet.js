@@ -80,6 +80,12 @@ export async function fleetView(root) {
     more.textContent = `Show ${count(Math.min(ROWS_SHOWN, found.length - shownRows))} more of ${count(found.length)}`;
   }
 
+  // How far the evidence is on its way to an alert.
+  function evidenceMeter(evidence) {
+    if (!(evidence >= 0)) return null;
+    return h("span", { class: "meter", "aria-hidden": "true" }, h("span", { class: evidence >= 1 ? "full" : null, style: `width: ${100 * Math.min(evidence, 1)}%` }));
+  }
+
   // Rows are kept, so that a refresh neither flickers nor loses the keyboard's place.
   function row(one) {
     let known = rows.get(one.series);
@@ -101,8 +107,8 @@ export async function fleetView(root) {
     if (cells.state.dataset.key === key) return;
     cells.state.dataset.key = key;
     cells.state.replaceChildren(stateBadge(one.state));
-    cells.score.replaceChildren(h("span", { class: one.live_score >= 1 ? "score-high" : null, title: "1.0 is the notable level" }, number(one.live_score)));
-    cells.evidence.replaceChildren(h("span", { class: one.evidence >= 1 ? "score-high" : null, title: "an alert opens at 1.0" }, number(one.evidence)));
+    cells.score.replaceChildren(h("span", { class: one.live_score >= 1 ? "score-high" : null, title: "1.0 is the notable level" }, number(one.live_score, 2)));
+    fill(cells.evidence, h("span", { class: one.evidence >= 1 ? "score-high" : null, title: "an alert opens at 1.0" }, number(one.evidence, 2)), evidenceMeter(one.evidence));
     cells.last.replaceChildren(time(one.last_at));
     cells.why.replaceChildren(why(one));
   }

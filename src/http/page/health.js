@@ -2,7 +2,7 @@
 
 import { get, segment, text } from "./api.js";
 import { duration, ms, time } from "./clock.js";
-import { fact, h, link } from "./dom.js";
+import { command, fact, fill, h, link, table } from "./dom.js";
 import * as live from "./live.js";
 import { bytes, count, number, percent } from "./words.js";
 
@@ -35,6 +35,17 @@ function quantile(metrics, name, q) {
 
 const seconds = (value) => (value === null ? "–" : value === Infinity ? "over 2 min" : `≤ ${value < 1 ? `${number(1000 * value)} ms` : `${number(value)} s`}`);
 
+// What the service counts, in a reader's words.
+const RESULTS = {
+  accepted: "taken in", redelivered: "sent again by the broker", late: "too late for their row", duplicate: "second value for one cell", too_old: "too far in the past", too_far_future: "too far in the future",
+  over_channel_limit: "over the limit of channels", over_series_limit: "over the limit of series",
+};
+const QUEUES = { messages: "messages waiting to be judged", commits: "batches waiting for the disk", notices: "notices waiting to be sent" };
+const TIMES = [
+  ["kilter_ingest_lag_seconds", "from measured to arrived", "Long when recordings or a simulated clock are played."], ["kilter_score_seconds", "from taken in to judged and stored"],
+  ["kilter_commit_seconds", "one commit, on disk"], ["kilter_training_seconds", "fitting one model"],
+];
+
 function byLabel(metrics, name, label) {
   const totals = new Map();
   for (const { labels, value } of metrics.get(name) ?? []) totals.set(labels[label] ?? "", (totals.get(labels[label] ?? "") ?? 0) + value);
@@ -53,30 +64,36 @@ export async function healthView(root) {
     const [health, metrics] = await Promise.all([get("health"), text("/metrics").then(parseMetrics)]);
     failure.hidden = true;
     const { about, readiness } = health;
-    checks.replaceChildren(h("h2", { id: "checks" }, health.is_ready ? "Doing its work" : "Not ready"),
+    fill(checks, h("h2", { id: "checks" }, health.is_ready ? "Doing its work" : "Not ready"),
       ...(readiness.checks.length ? readiness.checks.map((check) => h("div", { class: "check" }, h("span", { class: check.is_ok ? "mark ok" : "mark bad" }, check.is_ok ? "✓ ok" : "✗ not ok"), h("strong", {}, check.name), h("span", { class: "detail" }, check.detail))) : [h("p", { class: "soft" }, "Nothing is known yet; the service is starting.")]),
-      h("dl", { class: "facts" }, fact("version", about.version), fact("running for", duration(Date.now() - ms(about.started_at))), fact("started", time(about.started_at)), fact("broker", about.broker ?? "–"), fact("topics", about.topics.join(", ") || "–"), fact("database", metrics.has("kilter_store_bytes") ? bytes(sum(metrics, "kilter_store_bytes")) : "–")));
+      h("dl", { class: "facts" }, fact("version", about.version), fact("running for", duration(Date.now() - ms(about.started_at))), fact("started", time(about.started_at)), fact("broker", about.broker ?? "–"), fact("topics", about.topics.join(", ") || "–"),
+        metrics.has("kilter_store_bytes") ? fact("database on disk", bytes(sum(metrics, "kilter_store_bytes"))) : null, metrics.has("kilter_disk_free_bytes") ? fact("free on that disk", bytes(sum(metrics, "kilter_disk_free_bytes"))) : null));
     const readings = byLabel(metrics, "kilter_readings_total", "result");
     const queues = byLabel(metrics, "kilter_queue_depth", "queue");
     const messages = byLabel(metrics, "kilter_messages_total", "result");
     flow.replaceChildren(h("h2", { id: "flow" }, "What came in"),
       pairs("Messages", messages), pairs("Readings", readings),
-      h("dl", { class: "facts" }, fact("rows closed", count(sum(metrics, "kilter_rows_closed_total"))), fact("windows scored", count(sum(metrics, "kilter_windows_scored_total"))), fact("alerts opened", count(sum(metrics, "kilter_alerts_total", (labels) => labels.transition === "opened"))), ...queues.map(([queue, depth]) => fact(`waiting: ${queue || "queue"}`, count(depth)))));
-    const times = [["kilter_ingest_lag_seconds", "event time to arrival"], ["kilter_score_seconds", "row to verdict"], ["kilter_commit_seconds", "one commit, on disk"], ["kilter_training_seconds", "one fit"]];
-    speed.replaceChildren(h("h2", { id: "speed" }, "How long things take"), h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "How long things take" }, h("table", {}, h("thead", {}, h("tr", {}, ...["What", "Half of them", "99 of 100", "How many"].map((name, i) => h("th", { scope: "col", class: i ? "num" : null }, name)))),
-      h("tbody", {}, times.map(([name, what]) => h("tr", {}, h("td", {}, what), h("td", { class: "num nowrap" }, seconds(quantile(metrics, name, 0.5))), h("td", { class: "num nowrap" }, seconds(quantile(metrics, name, 0.99))), h("td", { class: "num" }, count(sum(metrics, `${name}_count`)))))))));
+      ...(sum(metrics, "kilter_messages_total") ? [] : [h("p", { class: "soft" }, "Nothing yet. ", about.example_command ? "Send a first one from a terminal on this machine:" : ""), about.example_command ? command(about.example_command) : ""]),
+      h("dl", { class: "facts" }, fact("rows closed", count(sum(metrics, "kilter_rows_closed_total"))), fact("rows judged", count(sum(metrics, "kilter_windows_scored_total"))), fact("alerts opened", count(sum(metrics, "kilter_alerts_total", (labels) => labels.transition === "opened"))),
+        ...queues.map(([queue, depth]) => fact(QUEUES[queue] ?? `waiting: ${queue}`, count(depth))), fact("commits that failed and were tried again", count(sum(metrics, "kilter_commit_failures_total"))), ...pending(metrics)));
+    speed.replaceChildren(h("h2", { id: "speed" }, "How long things take"),
+      table(["What", "#Half of them", "#99 of 100", "#How many"], TIMES.map(([name, what, hint]) => [hint ? h("span", { title: hint }, what) : what, seconds(quantile(metrics, name, 0.5)), seconds(quantile(metrics, name, 0.99)), count(sum(metrics, `${name}_count`))]), { caption: "How long things take", stacks: false }));
     const promised = new Map((metrics.get("kilter_alarm_rate_promised") ?? []).map(({ labels, value }) => [labels.series, value]));
     const realised = new Map((metrics.get("kilter_alarm_rate_realised") ?? []).map(({ labels, value }) => [labels.series, value]));
     const names = [...new Set([...promised.keys(), ...realised.keys()])].filter((name) => name !== undefined).sort((a, b) => (realised.get(b) ?? 0) - (realised.get(a) ?? 0)).slice(0, 50);
     const rate = (value) => (value === undefined ? "–" : `${number(10_000 * value)}`);
-    alarms.replaceChildren(h("h2", { id: "alarms" }, "Alarms promised and realised"), names.length
-      ? h("div", { class: "scroll too-long", tabindex: "0", role: "group", "aria-label": "Alarms promised and realised" }, h("table", {}, h("thead", {}, h("tr", {}, ...["Series", "False openings allowed, per 10,000 rows", "Openings so far, per 10,000 rows"].map((text, i) => h("th", { scope: "col", class: i ? "num" : null }, text)))), h("tbody", {}, names.map((name) => h("tr", {}, h("td", {}, link(`#/series/${segment(name)}`, name)), h("td", { class: "num" }, rate(promised.get(name))), h("td", { class: "num" }, rate(realised.get(name))))))))
-      : h("p", { class: "soft" }, "Known once series are judged."));
+    alarms.replaceChildren(h("h2", { id: "alarms" }, "Alarms promised and realised"), ...names.length
+      ? [h("p", { class: "soft" }, "Per 10,000 rows. Promised: false openings that the alarm budget allows. Realised: all openings, true ones too, since the service started."),
+        table(["Series", "#Promised", "#Realised"], names.map((name) => [link(`#/series/${segment(name)}`, name), rate(promised.get(name)), rate(realised.get(name))]), { caption: "Alarms promised and realised, per 10,000 rows", stacks: false })]
+      : [h("p", { class: "soft" }, "Known once series are judged.")]);
   }
+
+  // Notices of alerts that somebody waits for, by receiver.
+  const pending = (metrics) => byLabel(metrics, "kilter_outbox_pending", "target").map(([target, n]) => fact(`notices waiting for ${target}`, count(n)));
 
   function pairs(title, list) {
     const total = list.reduce((n, [, value]) => n + value, 0);
-    return h("div", {}, h("h3", {}, title), list.length ? h("table", {}, h("tbody", {}, list.map(([name, value]) => h("tr", {}, h("td", {}, name.replaceAll("_", " ") || "all"), h("td", { class: "num" }, count(value)), h("td", { class: "num soft" }, total ? percent(value / total) : ""))))) : h("p", { class: "soft" }, "None yet."));
+    return h("div", {}, h("h3", {}, title), list.length ? h("table", {}, h("tbody", {}, list.filter(([name, value]) => value > 0 || name === "accepted").map(([name, value]) => h("tr", {}, h("td", {}, RESULTS[name] ?? (name.replaceAll("_", " ") || "all")), h("td", { class: "num" }, count(value)), h("td", { class: "num soft" }, total ? percent(value / total) : ""))))) : h("p", { class: "soft" }, "None yet."));
   }
 
   root.replaceChildren(heading, failure, h("div", { class: "grid2" }, checks, flow, speed, alarms), h("p", { class: "soft" }, "Everything here and more: ", link("/metrics", "metrics for Prometheus"), ", ", link("/docs", "API documentation"), "."));

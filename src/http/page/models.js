@@ -1,48 +1,38 @@
-// What judges each series, and what it was fitted on.
+// What judges each series.
 
 import { all, get, segment } from "./api.js";
 import { time } from "./clock.js";
-import { fact, h, link } from "./dom.js";
+import { h, link, table } from "./dom.js";
 import * as live from "./live.js";
+import { modelView } from "./model.js";
 import { bytes, number, word } from "./words.js";
 
-const seriesLinks = (names) => (names.length ? names.slice(0, 6).flatMap((name, i) => [i ? ", " : "", h("a", { class: "series-link", href: `#/series/${segment(name)}` }, name)]).concat(names.length > 6 ? ` and ${names.length - 6} more` : []) : "nothing now");
+const NAMES_SHOWN = 6;
+
+export function seriesLinks(names) {
+  if (names.length === 0) return "no series now";
+  const links = names.slice(0, NAMES_SHOWN).flatMap((name, i) => [i ? ", " : "", h("a", { class: "series-link", href: `#/series/${segment(name)}` }, name)]);
+  return names.length > NAMES_SHOWN ? [...links, ` and ${names.length - NAMES_SHOWN} more`] : links;
+}
 
 export async function modelsView(root, id) {
   live.listen({ onEvent: () => {}, onCatchUp: () => {} });
-  return id ? showOne(root, await get(`models/${segment(id)}`)) : showAll(root, await all("models"));
-}
-
-function showAll(root, models) {
-  const rows = models.map((model) => h("tr", {}, h("td", {}, link(`#/models/${segment(model.id)}`, h("code", {}, model.id.slice(0, 8)))), h("td", {}, seriesLinks(model.active_on)), h("td", {}, time(model.trained_to)), h("td", {}, model.members.map(word).join(", ")), h("td", { class: "num" }, String(model.channels.length)), h("td", { class: "num nowrap" }, bytes(model.n_bytes))));
-  root.replaceChildren(h("h1", {}, "Models"), h("section", { class: "card", "aria-label": "Models" }, models.length
-    ? h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Models, newest first" }, h("table", {}, h("caption", { class: "visually-hidden" }, "Models, newest first"), h("thead", {}, h("tr", {}, ...["Model", "Judges", "Fitted up to", "Members", "Channels", "Size"].map((text, i) => h("th", { scope: "col", class: i > 3 ? "num" : null }, text)))), h("tbody", {}, rows)))
-    : h("p", { class: "soft" }, "No model yet. The first is fitted when a series has enough rows (see its warm-up in the fleet view); the service does that by itself.")));
+  if (id) return modelView(root, await get(`models/${segment(id)}`));
+  const models = await all("models");
+  const inUse = models.filter((model) => model.active_on.length > 0);
+  const retired = models.filter((model) => model.active_on.length === 0);
+  root.replaceChildren(h("h1", {}, "Models"),
+    h("p", { class: "soft" }, "A model is what a series has learned to be normal: its members rebuild each row from the rows before it, and what they cannot rebuild is unusual."),
+    h("section", { class: "card", "aria-labelledby": "in-use" }, h("h2", { id: "in-use" }, "In use"), inUse.length ? list(inUse, "Models in use")
+      : h("p", { class: "soft" }, "None yet. The first is fitted by the service itself as soon as a series has enough rows: see its warm-up in the ", link("#/", "fleet view"), ".")),
+    retired.length ? h("details", { class: "card" }, h("summary", {}, `Judging nothing now: ${retired.length}`), list(retired, "Models that judge nothing now")) : "");
   return {};
 }
 
-function showOne(root, model) {
-  root.replaceChildren(h("h1", { "data-title": `Model ${model.id.slice(0, 8)}` }, "Model ", h("code", {}, model.id)),
-    h("section", { class: "card", "aria-label": "At a glance" }, h("dl", { class: "facts" },
-      fact("judges", seriesLinks(model.active_on)), fact("fitted on", model.series ? link(`#/series/${segment(model.series)}`, model.series) : "several series"), fact("fitted on rows up to", time(model.trained_to)),
-      fact("members", model.members.map(word).join(", ")), fact("size", bytes(model.n_bytes)))),
-    h("section", { class: "card", "aria-labelledby": "model-channels" }, h("h2", { id: "model-channels" }, "Channels"), h("p", {}, model.channels.join(", "))),
-    h("section", { class: "card", "aria-labelledby": "provenance" }, h("h2", { id: "provenance" }, "Where it comes from"), values(model.provenance)));
-  return {};
+function list(models, caption) {
+  const hasSkill = models.some((model) => Number.isFinite(model.skill));
+  const names = ["Judges", "Model", "Learned from rows up to", "Members", "#Channels", ...(hasSkill ? ["#Skill against PCA"] : []), "#Size"];
+  return table(names, models.map((model) => [
+    seriesLinks(model.active_on.length || !model.series ? model.active_on : [model.series]), link(`#/models/${segment(model.id)}`, h("code", {}, model.id.slice(0, 8))), time(model.trained_to),
+    model.members.map(word).join(", "), String(model.channels.length), ...(hasSkill ? [number(model.skill, 2)] : []), bytes(model.n_bytes)]), { caption });
 }
-
-// A JSON value as nested lists: whatever a fit has recorded can be read here without this page knowing its fields.
-function values(value) {
-  if (value === null || value === undefined) return "–";
-  if (typeof value === "number") return number(value, 6);
-  if (typeof value === "string") return /^\d{4}-\d\d-\d\dT/.test(value) ? time(value) : value;
-  if (typeof value !== "object") return String(value);
-  if (Array.isArray(value)) {
-    if (value.length > 12 && value.every((item) => typeof item === "number")) return sketch(value);
-    return value.length ? h("span", {}, value.flatMap((item, i) => [i ? ", " : "", values(item)])) : "none";
-  }
-  return h("table", {}, h("tbody", {}, Object.entries(value).map(([name, item]) => h("tr", {}, h("th", { scope: "row" }, name.replaceAll("_", " ")), h("td", {}, values(item))))));
-}
-
-// A list of numbers, a training curve for instance, in words: its ends and its least.
-const sketch = (list) => `${list.length} values, from ${number(list[0])} to ${number(list.at(-1))}, least ${number(Math.min(...list))}`;

@@ -42,11 +42,17 @@ export const evidenceColumns = ({ scores }) => columns(withGaps(scores.map((row)
 export const memberColumns = ({ scores }) =>
   columns(withGaps(scores.map((row) => [seconds(row.at), row.autoencoder_error, row.pca_error, row.baseline_error])), 4);
 
-// time, value (or mean), expected, greatest, least.
-export function channelColumns({ scores, readings, channels }, channel) {
+// time, value (or mean), expected, greatest, least, band's upper and lower edge, value if outside the band. `widths` as
+// from `bandWidths`.
+export function channelColumns({ scores, readings, channels }, channel, widths = new Map()) {
   const index = channels.indexOf(channel);
+  const width = widths.get(channel) ?? null;
   const expected = new Map(scores.filter((row) => row.expected).map((row) => [row.at, row.expected[channel]]));
-  return columns(withGaps(readings.map((row) => [
-    seconds(row.at), row.values[index] ?? null, expected.get(row.at) ?? null, row.max?.[index] ?? null, row.min?.[index] ?? null,
-  ])), 5);
+  return columns(withGaps(readings.map((row) => {
+    const value = row.values[index] ?? null;
+    const wanted = expected.get(row.at) ?? null;
+    const [upper, lower] = width === null || wanted === null ? [null, null] : [wanted + width, wanted - width];
+    const isOutside = value !== null && upper !== null && (value > upper || value < lower);
+    return [seconds(row.at), value, wanted, row.max?.[index] ?? null, row.min?.[index] ?? null, upper, lower, isOutside ? value : null];
+  })), 8);
 }

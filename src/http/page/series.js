@@ -2,22 +2,31 @@
 
 import { all, get, segment } from "./api.js";
 import { alertItem } from "./alerts.js";
+import { BAND_TEXT, bandWidths } from "./band.js";
 import { ChannelChart, channelKey } from "./channel_chart.js";
-import { Chart } from "./chart.js";
-import { duration, fullText, ms, time, zone } from "./clock.js";
-import { announce, fact, h, link } from "./dom.js";
+import { duration, fullText, ms, time, utcText, zone } from "./clock.js";
+import { announce, fact, fill, h, link, table } from "./dom.js";
 import * as live from "./live.js";
 import { channelColumns, evidenceColumns, loadRows, memberColumns, scoreColumns, stride, strideText } from "./rows.js";
-import { count, number, stateBadge, why } from "./words.js";
+import { evidenceChart as newEvidenceChart, memberChart as newMemberChart, scoreChart as newScoreChart } from "./score_charts.js";
+import { count, number, stateBadge, why, word } from "./words.js";
 
 const ROWS_AT_FIRST = 400;
 const RANGES = [["5 min", 300e3], ["1 h", 3600e3], ["6 h", 6 * 3600e3], ["1 d", 86_400e3], ["7 d", 7 * 86_400e3], ["30 d", 30 * 86_400e3], ["1 y", 365 * 86_400e3]];
 
-export async function seriesView(root, name) {
+// A range that the address names, `from=…&to=…` in ms; null when it names none.
+function askedRange(parameters) {
+  const [from, to] = ["from", "to"].map((key) => Number(new URLSearchParams(parameters ?? "").get(key)));
+  return from > 0 && to > from ? [from, to] : null;
+}
+
+export async function seriesView(root, name, parameters) {
   let one = await get(`series/${segment(name)}`);
   let alerts = [];
   let rows = { scores: [], readings: [], channels: one.channels, step: null };
-  let range = null; // [from, to] in ms when looking at a fixed range; null follows the newest rows
+  let widths = new Map();
+  let widthsOf = null;
+  let range = askedRange(parameters); // [from, to] in ms when looking at a fixed range; null follows the newest rows
   let span = ROWS_AT_FIRST * stride(one);
   const earlier = [];
   const charts = [];
@@ -35,25 +44,21 @@ export async function seriesView(root, name) {
   const failure = h("p", { class: "note bad", hidden: true });
   const channelsBox = h("section", { class: "card", "aria-labelledby": "channels" });
   const alertsBox = h("section", { class: "card", "aria-labelledby": "series-alerts" });
-  const tableBox = h("details", { class: "card" }, h("summary", {}, "The newest rows as a table"));
+  const tableBox = h("details", { class: "card" }, h("summary", {}, "The newest rows shown, as a table"));
 
   const common = { sync: "series", onZoom: zoom, bounds: () => bounds().map((at) => at / 1000), ranges };
-  const scoreChart = new Chart({ ...common, label: "Live score and settled score", height: 220, fromZero: true, level: { value: 1, name: "notable" },
-    series: [{ label: "live score", colour: "live", width: 1.8 }, { label: "settled score", colour: "settled" }] });
-  // Scores may reach a hundred, evidence rarely passes 2: on one axis it could not be seen.
-  const evidenceChart = new Chart({ ...common, label: "Evidence", height: 96, fromZero: true, level: { value: 1, name: "an alert opens" },
-    series: [{ label: "evidence", colour: "evidence" }] });
-  const memberChart = new Chart({ ...common, label: "Errors of autoencoder, PCA and trivial baseline", height: 170, fromZero: true,
-    series: [{ label: "autoencoder", colour: "autoencoder" }, { label: "PCA", colour: "pca" }, { label: "trivial baseline", colour: "baseline", dash: [4, 3] }] });
+  const scoreChart = newScoreChart({ ...common, height: 200 });
+  const evidenceChart = newEvidenceChart(common);
+  const memberChart = newMemberChart(common);
   charts.push(scoreChart, evidenceChart, memberChart);
 
   function renderHead() {
     badge.replaceChildren(stateBadge(one.state));
     reason.textContent = why(one);
     facts.replaceChildren(
-      fact("since", time(one.state_since)), fact("live score", number(one.live_score)), fact("evidence", number(one.evidence)),
-      fact("rows", count(one.n_rows)), fact("row spacing", strideText(one)), fact("channels", String(one.channels.length)), fact("last row", time(one.last_at)),
-      fact("model", one.model_id ? link(`#/models/${segment(one.model_id)}`, one.model_id.slice(0, 8)) : "none yet"));
+      fact("live score (1 is notable)", number(one.live_score)), fact("evidence (an alert opens at 1)", number(one.evidence)), fact(`${word(one.state)} since`, time(one.state_since)),
+      fact("last row", time(one.last_at)), fact("rows", `${count(one.n_rows)}, one every ${strideText(one)}`),
+      fact("judged by", one.model_id ? link(`#/models/${segment(one.model_id)}`, `model ${one.model_id.slice(0, 8)}`) : "no model yet"));
   }
 
   function renderControls() {
@@ -62,13 +67,22 @@ export async function seriesView(root, name) {
     const segments = h("div", { class: "segments", role: "group", "aria-label": "Length of time shown" },
       ...choices.map(([text, length]) => h("button", { type: "button", "aria-pressed": String(!range && Math.abs(span - length) < 1), onclick: () => { earlier.length = 0; range = null; span = length; refresh(); } }, text)),
       h("button", { type: "button", "aria-pressed": String(!range && span >= known), onclick: () => { earlier.length = 0; range = null; span = Math.max(known, 10 * stride(one)); refresh(); } }, "All"));
-    controls.replaceChildren(segments,
-      h("div", { class: "row" }, shownRange,
-        earlier.length ? h("button", { type: "button", onclick: () => zoom(null) }, "Zoom out") : null,
-        range ? h("button", { type: "button", onclick: () => { range = null; earlier.length = 0; refresh(); } }, "Follow the newest") : null));
     const [from, to] = bounds();
+    const tenth = (to - from) / 4;
+    const move = (text, label, a, b, isUseless = false) => h("button", { type: "button", "aria-label": label, title: label, disabled: isUseless, onclick: () => zoom(from + a * tenth, to + b * tenth) }, text);
+    const moves = h("div", { class: "segments", role: "group", "aria-label": "Move and zoom" },
+      move("◀", "Earlier", -1, -1, from <= ms(one.first_at)), move("−", "Wider", -2, 2, to - from > 2 * known), move("+", "Closer", 1, -1, to - from <= 4 * stride(one)), move("▶", "Later", 1, 1, to >= newest()));
+    const focused = document.activeElement?.ariaLabel ?? document.activeElement?.textContent;
+    const hadFocus = controls.contains(document.activeElement);
+    fill(controls, h("div", { class: "row" }, segments, moves,
+      earlier.length ? h("button", { type: "button", onclick: () => zoom(null) }, "Zoom out") : null,
+      range ? h("button", { type: "button", class: "primary", onclick: () => { range = null; earlier.length = 0; refresh(); } }, "Follow the newest") : null), shownRange);
+    if (hadFocus) [...controls.querySelectorAll("button")].find((button) => (button.ariaLabel ?? button.textContent) === focused)?.focus();
     shownRange.textContent = `${fullText(from)} – ${fullText(to)}${rows.step ? ` · one point is ${duration(rows.step)}, least and greatest kept` : ""}`;
-    shownRange.title = `times in ${zone}`;
+    shownRange.title = `${utcText(from)} – ${utcText(to)}; shown in ${zone}`;
+    // The address names a fixed range, so that what is on screen can be sent to a colleague.
+    const address = `#/series/${segment(name)}${range ? `?from=${Math.round(from)}&to=${Math.round(to)}` : ""}`;
+    if (root.isConnected && location.hash !== address) history.replaceState(null, "", address);
   }
 
   function zoom(from, to) {
@@ -93,13 +107,15 @@ export async function seriesView(root, name) {
       charts.push(chart);
       channelsBox.append(chart.element);
     }
-    for (const [channel, chart] of channelCharts) chart.set(channelColumns(rows, channel));
+    for (const [channel, chart] of channelCharts) chart.set(channelColumns(rows, channel, widths));
+    bandNote.textContent = rows.step ? `Zoom in until single rows are shown to see what was expected; here one point is ${duration(rows.step)}.`
+      : widths.size ? `Expected band: from the last 1,000 rows without an alert; ${BAND_TEXT}.` : "The band around what was expected appears once a hundred rows have been judged.";
   }
 
   function renderTable() {
     if (!tableBox.open) return;
-    const body = rows.scores.slice(-20).reverse().map((row) => h("tr", {}, h("td", {}, time(row.at)), ...[row.live_score, row.settled_score, row.evidence, row.p_value].map((value) => h("td", { class: "num" }, number(value))), h("td", {}, row.top_channel ?? "–"), h("td", {}, row.is_anomalous ? "alert open" : "")));
-    tableBox.replaceChildren(tableBox.firstChild, h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "The newest rows" }, h("table", {}, h("thead", {}, h("tr", {}, ...["Time", "Live score", "Settled", "Evidence", "p-value", "Top channel", ""].map((text, i) => h("th", { scope: "col", class: i > 0 && i < 5 ? "num" : null }, text)))), h("tbody", {}, body))));
+    const cells = (row) => [time(row.at), number(row.live_score), number(row.settled_score), number(row.evidence), number(row.p_value), row.top_channel ?? "–", row.is_anomalous ? "open" : "–"];
+    tableBox.replaceChildren(tableBox.firstChild, table(["Time", "#Live score", "#Settled", "#Evidence", "#p-value", "Top channel", "Alert"], rows.scores.slice(-20).reverse().map(cells), { caption: "The newest rows shown" }));
   }
 
   function render() {
@@ -125,6 +141,10 @@ export async function seriesView(root, name) {
       try {
         one = await get(`series/${segment(name)}`);
         [rows, alerts] = await Promise.all([loadRows(name, ...bounds(), stride(one)), all(`alerts?series=${segment(name)}&limit=200`)]);
+        if (one.model_id !== widthsOf) {
+          widthsOf = one.model_id;
+          bandWidths(name, bounds()[1], stride(one)).then((found) => { widths = found; if (root.isConnected) render(); }).catch(() => { widthsOf = null; });
+        }
         failure.hidden = true;
       } catch (error) {
         failure.textContent = error.message;
@@ -135,14 +155,18 @@ export async function seriesView(root, name) {
     isLoading = false;
   }
 
-  channelsBox.append(h("div", { class: "chart-title" }, h("h2", { id: "channels" }, "Channels"), channelKey()));
+  const bandNote = h("p", { class: "soft" });
+  channelsBox.append(h("div", { class: "chart-title" }, h("h2", { id: "channels" }, "Channels: observed and expected"), channelKey()), bandNote);
   root.replaceChildren(
     h("div", { class: "row" }, h("h1", {}, name), badge), reason,
     h("section", { class: "card", "aria-label": "At a glance" }, facts),
     h("section", { class: "card", "aria-labelledby": "scores" }, h("h2", { id: "scores" }, "Scores"), controls, failure, scoreChart.element, evidenceChart.element,
-      h("p", { class: "soft" }, "Shaded: an alert is open. Drag to zoom, double-click to go back; with the keyboard: arrows, + and −, 0.")),
-    h("section", { class: "card", "aria-labelledby": "members" }, h("h2", { id: "members" }, "Autoencoder beside PCA beside the trivial baseline"), memberChart.element),
-    channelsBox, alertsBox, tableBox);
+      h("p", { class: "soft" }, "Shaded: an alert was open. Drag across a chart to zoom, double-click to go back; on a focused chart: arrow keys, + and −, 0.")),
+    channelsBox,
+    h("section", { class: "card", "aria-labelledby": "members" }, h("h2", { id: "members" }, "Autoencoder beside PCA beside the trivial baseline"),
+      h("p", { class: "soft" }, "How badly each one rebuilds the row (mean squared residual, in units of each channel's ordinary spread). The score is fused from these and the other members."), memberChart.element),
+    alertsBox, tableBox);
+
   tableBox.addEventListener("toggle", renderTable);
   await refresh();
 

@@ -69,8 +69,15 @@ export function howSure(p) {
   return one < 2 ? "as high as ordinary rows" : `at most 1 in ${count(one)} ordinary rows scores this high`;
 }
 
+// How far observed lies from expected: "3.6 less than expected".
+export function difference({ observed, expected }) {
+  if (observed === null || expected === null) return null;
+  return `${number(Math.abs(observed - expected), 3)} ${observed < expected ? "less" : "more"} than expected`;
+}
+
 // Why a series is in its state; a warm-up says how far it is and about how long it will take.
 export function why(one) {
+  if (one.state === "normal" && one.live_score >= 1) return "unusual just now; an alert opens when its evidence reaches 1";
   const progress = one.state === "warming_up" ? one.warm_up : null;
   if (!progress) return one.reason;
   const left = progress.seconds_left > 0 ? `; about ${duration(1000 * progress.seconds_left)} to go` : "";
