@@ -56,12 +56,23 @@ pub struct AlertMachine {
     /// The open alert and the sequence number of its last transition.
     open: Option<(Alert, u32)>,
     last_evidence: f64,
+    /// The worst row since evidence began to gather, while no alert is open. A short fault may be over when it has
+    /// gathered enough to open one: who is to blame is read where it stood out most.
+    worst: Option<WorstRow>,
+}
+
+/// What an alert tells of a row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct WorstRow {
+    live_score: f64,
+    p_value: f64,
+    channels: Vec<AlertChannel>,
 }
 
 impl AlertMachine {
     /// A machine without alert, for verdicts over these channels.
     pub fn new(series: SeriesId, kind: AlertKind, alarm_budget: String, channels: Vec<ChannelName>) -> Self {
-        Self { series, kind, alarm_budget, channels, model_id: None, open: None, last_evidence: 0.0 }
+        Self { series, kind, alarm_budget, channels, model_id: None, open: None, last_evidence: 0.0, worst: None }
     }
 
     /// A model takes over: alerts that open from now on name it.
@@ -96,6 +107,9 @@ impl AlertMachine {
     /// Takes in a verdict; gives back what the alert did.
     pub fn on_verdict(&mut self, verdict: &Verdict<'_>) -> Option<Transition> {
         self.last_evidence = verdict.evidence;
+        if self.open.is_none() {
+            self.remember(verdict);
+        }
         match (self.open.is_some(), verdict.is_anomalous) {
             (false, true) => Some(self.open_alert(verdict)),
             (true, true) => {
@@ -135,20 +149,36 @@ impl AlertMachine {
         Some(Transition { kind: TransitionKind::Resolved, at, sequence: sequence + 1, alert })
     }
 
+    /// Keeps the worst row of a run-up: from the first notable row, or the first with evidence, until neither is left.
+    fn remember(&mut self, verdict: &Verdict<'_>) {
+        if verdict.evidence <= 0.0 && verdict.live_score < 1.0 {
+            self.worst = None;
+        } else if self.worst.as_ref().is_none_or(|worst| verdict.live_score > worst.live_score) {
+            let (live_score, p_value) = (verdict.live_score, verdict.p_value);
+            self.worst = Some(WorstRow { live_score, p_value, channels: channels(&self.channels, verdict) });
+        }
+    }
+
     fn open_alert(&mut self, verdict: &Verdict<'_>) -> Transition {
+        let here = || WorstRow {
+            live_score: verdict.live_score,
+            p_value: verdict.p_value,
+            channels: channels(&self.channels, verdict),
+        };
+        let worst = self.worst.take().unwrap_or_else(here);
         let alert = Alert {
             id: AlertId::new(&self.series, self.kind, verdict.at),
             kind: self.kind,
             series: self.series.clone(),
             state: AlertState::Open,
-            severity: severity(verdict),
+            severity: severity(worst.live_score),
             opened_at: verdict.at,
             resolved_at: None,
-            peak_score: verdict.live_score,
-            p_value: verdict.p_value,
+            peak_score: worst.live_score,
+            p_value: worst.p_value.min(verdict.p_value),
             evidence: verdict.evidence,
             alarm_budget: self.alarm_budget.clone(),
-            channels: channels(&self.channels, verdict),
+            channels: worst.channels,
             model_id: self.model_id.clone(),
             acknowledged_at: None,
             label: None,
@@ -161,7 +191,7 @@ impl AlertMachine {
         let Some((alert, _)) = &mut self.open else { return };
         alert.p_value = alert.p_value.min(verdict.p_value);
         alert.evidence = alert.evidence.max(verdict.evidence);
-        alert.severity = alert.severity.max(severity(verdict));
+        alert.severity = alert.severity.max(severity(verdict.live_score));
         if verdict.live_score > alert.peak_score {
             alert.peak_score = verdict.live_score;
             alert.channels = channels(&self.channels, verdict);
@@ -169,8 +199,8 @@ impl AlertMachine {
     }
 }
 
-fn severity(verdict: &Verdict<'_>) -> Severity {
-    if verdict.live_score >= CRITICAL_SCORE { Severity::Critical } else { Severity::Warning }
+fn severity(live_score: f64) -> Severity {
+    if live_score >= CRITICAL_SCORE { Severity::Critical } else { Severity::Warning }
 }
 
 /// Channels of a verdict, most to blame first; equals in the model's order.
@@ -226,5 +256,23 @@ mod tests {
         assert_eq!((resolved.alert.peak_score, resolved.alert.severity), (4.0, Severity::Critical));
         assert_eq!(resolved.alert.channels[0].channel.as_str(), "temp");
         assert_eq!(machine.alert(), None);
+    }
+
+    #[test]
+    fn a_fault_that_is_over_when_its_alert_opens_is_told_from_its_worst_row() {
+        let names = ["load", "temp"].map(|name| ChannelName::parse(name).unwrap()).to_vec();
+        let pump = SeriesId::parse("pump").unwrap();
+        let mut machine = AlertMachine::new(pump, AlertKind::Anomaly, "1 per day".to_owned(), names);
+        let quiet = Verdict { evidence: 0.0, ..verdict(1, 0.5, false) };
+        assert_eq!(machine.on_verdict(&Verdict { live_score: 9.0, ..quiet }), None, "a spike long ago");
+        assert_eq!(machine.on_verdict(&quiet), None, "is forgotten when all is quiet");
+        assert_eq!(machine.on_verdict(&verdict(2, 3.5, false)), None);
+        assert_eq!(machine.on_verdict(&verdict(3, 1.5, false)), None);
+        let bytes = serde_json::to_vec(&machine).unwrap();
+        let mut machine: AlertMachine = serde_json::from_slice(&bytes).unwrap();
+        let alert = machine.on_verdict(&verdict(4, 1.2, true)).unwrap().alert;
+        assert_eq!(alert.channels[0].channel.as_str(), "temp", "row 2 stood out most");
+        assert_eq!((alert.peak_score, alert.severity), (3.5, Severity::Critical));
+        assert_eq!(alert.opened_at, Timestamp::from_ms(4));
     }
 }
