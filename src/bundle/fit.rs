@@ -3,7 +3,7 @@
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
-use super::{ModelBundle, Provenance};
+use super::{ModelBundle, Provenance, TrainingCurve};
 use crate::detector::autoencoder::export::{ImportError, from_keras, from_safetensors};
 use crate::detector::autoencoder::{self, TrainingProgress, TrainingWindows};
 use crate::detector::{
@@ -162,12 +162,17 @@ pub fn fit_with(
     let mut folds = |done, of| go_on(progress(FitProgress::Fold { done, of }));
     let mut held_out = hold_out(&training, spec.n_folds, &mut fit_all, &mut folds)?;
     let mut fitted = fit_all(&training)?;
+    let (mut curve, mut curve_kept) = (TrainingCurve::default(), None);
     if let Some(position) = members.iter().position(|member| *member == Member::Autoencoder)
         && let Some(member) = match weights {
             Some(weights) => Some(import_autoencoder(weights, spec, n_time, n_channels)?),
-            None => fit_autoencoder(&training, spec, progress)?,
+            None => fit_autoencoder(&training, spec, &mut |report| {
+                curve.on_progress(&report);
+                progress(report)
+            })?,
         }
     {
+        curve_kept = Some(curve).filter(|curve| !curve.losses.is_empty());
         held_out.insert_trained(position, member.as_ref(), &training, spec.autoencoder.validation_split);
         fitted.insert(position, member);
     }
@@ -189,6 +194,7 @@ pub fn fit_with(
         n_excluded: n_rows - is_used.iter().filter(|used| **used).count(),
         spec: spec.clone(),
         kilter_version: env!("CARGO_PKG_VERSION").to_owned(),
+        training: curve_kept,
     };
     Ok(ModelBundle::from_parts(input.channels.clone(), detector, calibration, stuck, provenance))
 }

@@ -4,11 +4,13 @@
 //! JSON; [`ModelBundle::decode`] refuses every byte that was altered.
 
 mod codec;
+mod curve;
 mod fit;
 mod model;
 mod power;
 
 pub use codec::DecodeBundleError;
+pub use curve::TrainingCurve;
 pub use fit::{FitError, FitInput, FitProgress, ForeignWeights, ROWS_MIN, WeightLayout, fit, fit_with};
 pub use model::{ModelBundle, Provenance};
 pub use power::power;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::TrainingCurve;
 use crate::detector::{Detector, DetectorSpec, Member};
 use crate::series::{ChannelName, Timestamp};
 use crate::verdict::{Calibration, StuckCalibration};
@@ -23,6 +24,9 @@ pub struct Provenance {
     pub spec: DetectorSpec,
     /// Version of the program that fitted it.
     pub kilter_version: String,
+    /// How the training of its network went; none without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<TrainingCurve>,
 }
 
 /// All that is needed to judge a series.
