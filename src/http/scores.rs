@@ -14,7 +14,7 @@ use super::series::parse_series;
 use super::state::AppState;
 use super::view::{Moment, Page, ReadingRow, ReadingsView, ScoreRowView};
 use crate::series::{ChannelName, HumanDuration, SeriesId, Timestamp};
-use crate::store::{ReadError, RowQuery, ScoreView};
+use crate::store::{ReadError, RowQuery, ScoreBucket, ScoreView};
 
 const LIMIT: u32 = 10_000;
 const LIMIT_MAX: u32 = 100_000;
@@ -35,7 +35,8 @@ pub(super) struct RowParameters {
     /// Most rows in the answer; 10000 when left out.
     #[param(minimum = 1, maximum = 100000)]
     limit: Option<u32>,
-    /// True adds contributions and expected values by channel to scores; not with `step`.
+    /// True adds contributions and expected values by channel to scores; with `step` mean expected values alone, and
+    /// only where the range holds at most 30,000 judged rows.
     #[serde(default)]
     detail: bool,
 }
@@ -91,7 +92,17 @@ pub(super) async fn scores(
         let buckets = state.reader.score_buckets(&series, &query, step_ms).await?;
         let last = buckets.last().map(|bucket| bucket.at).filter(|_| is_full(buckets.len()));
         let next = parameters.next(&series, "scores", last, step_ms);
-        return Ok(Json(Page { data: buckets.into_iter().map(ScoreRowView::from).collect(), next }));
+        let expected = if parameters.detail {
+            state.reader.expected_buckets(&series, &query, step_ms).await?.unwrap_or_default()
+        } else {
+            HashMap::new()
+        };
+        let view = |bucket: ScoreBucket| {
+            let expected =
+                expected.get(&bucket.at).map(|means| means.iter().map(|(c, v)| (c.to_string(), *v)).collect());
+            ScoreRowView { expected, ..ScoreRowView::from(bucket) }
+        };
+        return Ok(Json(Page { data: buckets.into_iter().map(view).collect(), next }));
     }
     let rows = state.reader.scores(&series, &query).await?;
     let last = rows.last().map(|row| row.at).filter(|_| is_full(rows.len()));

@@ -359,3 +359,14 @@ fn the_service_answers_as_its_document_says() {
         .expect("schemathesis is installed (pip install schemathesis)");
     assert!(status.success(), "an answer that the document does not describe, or a 500");
 }
+
+#[test]
+fn what_was_expected_is_summed_up_as_means_on_request() {
+    // Row r expects r + 0.5 of load and 21 of temperature, so the first ten rows expect 5 and 21 on average.
+    let served = with_pump();
+    let rows = served.ok(&format!("{PUMP_PATH}/scores?step=10s&detail=true"))["data"].clone();
+    assert_eq!(rows.as_array().unwrap().len(), 30);
+    assert_eq!(rows[0]["expected"], json!({"load": 5.0, "temperature": 21.0}));
+    assert_eq!(rows[29]["expected"]["load"], 295.0);
+    assert_eq!(served.ok(&format!("{PUMP_PATH}/scores?step=10s"))["data"][0]["expected"], Value::Null);
+}

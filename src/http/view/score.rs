@@ -37,7 +37,7 @@ pub struct ScoreRowView {
     /// Share of the score owed to each channel, sums to 1; only with `detail=true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contributions: Option<BTreeMap<String, f32>>,
-    /// What the members would have expected, in the sender's unit; only with `detail=true`.
+    /// What the members would have expected, in the sender's unit; only with `detail=true`. With `step`: the mean.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<BTreeMap<String, f64>>,
     /// Least live score of the step; only with `step`.

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod connection;
+mod expected;
 mod latents;
 mod models;
 mod readings;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use alerts::{AlertQuery, StoredTransition};
 pub use connection::Reader;
+pub use expected::ExpectedBuckets;
 pub use latents::LatentRow;
 pub use models::{ModelRow, TakeOverRow};
 pub use readings::FrameBucket;

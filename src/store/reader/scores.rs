@@ -165,10 +165,10 @@ impl Sums {
 }
 
 /// A model that judged from a row on, with its channels.
-struct Judge {
-    from_ms: i64,
+pub(super) struct Judge {
+    pub(super) from_ms: i64,
     model_id: String,
-    channels: Vec<ChannelName>,
+    pub(super) channels: Vec<ChannelName>,
 }
 
 impl Reader {
@@ -249,7 +249,7 @@ impl Reader {
     }
 
     /// Who judged a series, oldest first.
-    async fn judges(&self, number: i64) -> Result<Vec<Judge>, ReadError> {
+    pub(super) async fn judges(&self, number: i64) -> Result<Vec<Judge>, ReadError> {
         let rows: Vec<(i64, String, Option<String>)> = sqlx::query_as(
             "SELECT t.from_ms, t.model_id, m.channels FROM take_overs AS t LEFT JOIN models AS m ON m.id = t.model_id \
              WHERE t.series_id = ? ORDER BY t.from_ms",
