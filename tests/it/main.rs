@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod architecture;
+mod browser;
 mod cli;
 mod config;
 mod detection;
@@ -23,6 +24,7 @@ mod notify;
 mod numerics;
 mod outcomes;
 mod page;
+mod page_live;
 mod plant;
 mod query;
 mod recording;

@@ -3,9 +3,9 @@
 import { all, get, post, query, segment } from "./api.js";
 import { labelText } from "./alerts.js";
 import { bandWidths } from "./band.js";
-import { ChannelChart, channelKey } from "./channel_chart.js";
+import { ChannelChart, channelKey, tellStep } from "./channel_chart.js";
 import { duration, ms, time } from "./clock.js";
-import { announce, fact, h, link, table } from "./dom.js";
+import { announce, fact, fill, h, link, table } from "./dom.js";
 import { historyOf } from "./history.js";
 import * as live from "./live.js";
 import { channelColumns, evidenceColumns, loadRows, scoreColumns, stride } from "./rows.js";
@@ -46,7 +46,8 @@ export async function alertView(root, id) {
   const actions = h("div", { class: "row actions", role: "group", "aria-label": "What you can do" });
   const done = h("p", { class: "soft", role: "status" });
   const channels = h("section", { class: "card", "aria-labelledby": "blame" });
-  const chartsBox = h("section", { class: "card", "aria-labelledby": "around" }, h("div", { class: "chart-title" }, h("h2", { id: "around" }, "Before, during and after"), channelKey()));
+  const key = channelKey();
+  const chartsBox = h("section", { class: "card", "aria-labelledby": "around" }, h("div", { class: "chart-title" }, h("h2", { id: "around" }, "Before, during and after"), key));
   const moreCharts = h("div", { class: "row" });
   const closer = h("a", { class: "button" }, "Look closer in the series view");
   const history = h("section", { class: "card", "aria-labelledby": "history" });
@@ -79,6 +80,7 @@ export async function alertView(root, id) {
     closer.href = `#/series/${segment(alert.series)}?from=${Math.round(from)}&to=${Math.round(to)}`;
     renderActions();
     renderBlame();
+    tellStep(key, rows.step);
     scoreChart.set(scoreColumns(rows));
     evidenceChart.set(evidenceColumns(rows));
     for (const [channel, chart] of channelCharts) chart.set(channelColumns(rows, channel, widths ?? undefined));
@@ -105,7 +107,7 @@ export async function alertView(root, id) {
     const key = [alert.acknowledged_at, label].join("|");
     if (actions.dataset.key === key) return;
     actions.dataset.key = key;
-    actions.replaceChildren(
+    fill(actions, 
       alert.acknowledged_at
         ? h("span", { class: "soft" }, "Acknowledged ", time(alert.acknowledged_at))
         : h("button", { type: "button", class: "primary", onclick: () => act("Acknowledged.", () => post(`alerts/${segment(id)}/acknowledge`)) }, "Acknowledge"),

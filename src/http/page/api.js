@@ -26,6 +26,8 @@ export const post = (path, body) => ask(api(path), body === undefined
   ? { method: "POST" }
   : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 
+export const del = (path) => ask(api(path), { method: "DELETE" });
+
 export async function text(path) {
   const response = await fetch(path);
   if (!response.ok) throw new Problem(response.status, `${path} answered ${response.status}.`);

@@ -8,8 +8,10 @@ import { number } from "./words.js";
 
 const LINES = [["observed", "observed"], ["expected", "expected"], ["band", "expected band"], ["outside", "outside the band"], ["range", "least to greatest of a step"]];
 
-// Says once for all channel charts of a view what their lines mean.
+// Says once for all channel charts of a view what their lines mean; `tellStep` says whether rows are summed up.
 export const channelKey = () => h("span", { class: "key", title: BAND_TEXT }, LINES.map(([name, text]) => h("span", { class: `key-${name}` }, text)));
+
+export const tellStep = (key, step) => key.classList.toggle("is-summed", step !== null);
 
 export class ChannelChart {
   constructor(channel, options) {

@@ -106,7 +106,7 @@ export class Chart {
       cursor: { drag: { x: Boolean(onZoom), y: false, setScale: false }, sync: sync ? { key: sync, setSeries: false } : undefined, points: { size: 7 } },
       legend: { show: false },
       scales: { x: { time: isTime, range: (chart, least, greatest) => this.options.bounds?.() ?? [least ?? 0, greatest ?? 1] }, y: { range: yRange } },
-      axes: [{ ...axis, size: 26, space: 84, ...(isTime ? { values: timeLabels } : { incrs: [1, 2, 5, 10, 20, 50, 100] }) }, { ...axis, size: 54, space: 24, values: (chart, values) => values.map((value) => value === null ? "" : number(value, 4)) }],
+      axes: [{ ...axis, size: 26, space: 66, ...(isTime ? { values: timeLabels } : { incrs: [1, 2, 5, 10, 20, 50, 100] }) }, { ...axis, size: 54, space: 24, values: (chart, values) => values.map((value) => value === null ? "" : number(value, 4)) }],
       series: [
         { label: "time" },
         ...series.map((one) => ({

@@ -2,16 +2,16 @@
 
 import { h } from "./dom.js";
 
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const short = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const brief = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
+const short = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const brief = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 export const ms = (text) => Date.parse(text);
 export const iso = (time) => new Date(time).toISOString().replace(".000Z", "Z");
 
 const AXIS = [
-  [60e3, { hour: "2-digit", minute: "2-digit", second: "2-digit" }], [86_400e3, { hour: "2-digit", minute: "2-digit" }], [27 * 86_400e3, { day: "numeric", month: "short" }], [Infinity, { month: "short", year: "numeric" }],
+  [60e3, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }], [86_400e3, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }], [27 * 86_400e3, { day: "numeric", month: "short" }], [Infinity, { month: "short", year: "numeric" }],
 ].map(([step, form]) => [step, new Intl.DateTimeFormat(undefined, form)]);
 
 // A label on a time axis whose labels are `step` apart: no more detail than tells them apart. Midnight shows its day.

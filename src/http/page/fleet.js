@@ -12,20 +12,25 @@ import { STATES, count, number, stateBadge, why, word } from "./words.js";
 
 const ROWS_SHOWN = 100;
 const SPARK_ROWS = 120;
-// Up to this many series every score is streamed; beyond it the list is read again every few seconds.
+// Up to this many series every score is streamed and the list is read again every few seconds. Beyond it states and
+// alerts are streamed, the scores of the rows in sight are read every few seconds, and the list every minute.
 const LIVE_MAX = 200;
 const REFRESH_MS = 5000;
+const LARGE_REFRESH_MS = 60_000;
+const SIGHT_MAX = 24;
 
 const trouble = (one) => STATES.indexOf(one.state) * 1e6 - Math.min(one.evidence ?? 0, 1e3) * 100 - Math.min(one.live_score ?? 0, 1e3);
 
 export async function fleetView(root) {
   let series = [];
+  let byName = new Map();
   let shownRows = ROWS_SHOWN;
   let only = null;
   let wanted = "";
   const points = new Map();
   const rows = new Map();
   const dirty = new Set();
+  const inSight = new Set();
 
   const heading = h("h1", { "data-title": "Fleet" }, "Fleet");
   const filters = h("div", { class: "row", role: "group", "aria-label": "Show only" });
@@ -39,6 +44,7 @@ export async function fleetView(root) {
 
   async function load() {
     series = await all("series?limit=10000");
+    byName = new Map(series.map((one) => [one.series, one]));
     if (!root.isConnected) return;
     if (series.length === 0) return showEmpty();
     if (!list.isConnected) root.replaceChildren(heading, openAlerts, list);
@@ -48,9 +54,12 @@ export async function fleetView(root) {
 
   async function loadAlerts() {
     const open = (await get("alerts?state=open&limit=20")).data;
-    fill(openAlerts, h("h2", { id: "open-alerts" }, open.length ? "Somebody should look" : "Nothing needs attention"),
-      open.length ? h("div", {}, open.slice(0, 8).map((alert) => alertItem(alert))) : h("p", { class: "soft" }, "No alert is open. ", link("#/alerts", "Earlier alerts")),
-      open.length > 8 ? link("#/alerts", "All open alerts") : null);
+    const blind = ["no_data", "model_stale"].map((state) => [state, series.filter((one) => one.state === state).length]).filter(([, n]) => n > 0);
+    const title = open.length ? "Somebody should look" : blind.length ? "No alert is open" : "Nothing needs attention";
+    fill(openAlerts, h("h2", { id: "open-alerts" }, title),
+      open.length ? h("div", {}, open.slice(0, 8).map((alert) => alertItem(alert))) : null,
+      blind.length ? h("p", {}, `Not watched just now: ${blind.map(([state, n]) => `${count(n)} series with ${state === "no_data" ? "no data" : "a stale model"}`).join(", ")}.`) : null,
+      h("p", { class: "soft" }, open.length ? null : blind.length ? "" : "No alert is open. ", link("#/alerts", open.length > 8 ? "All open alerts" : open.length ? "All alerts" : "Earlier alerts")));
   }
 
   async function showEmpty() {
@@ -65,12 +74,14 @@ export async function fleetView(root) {
   }
 
   function render() {
-    const counts = Object.fromEntries(STATES.map((state) => [state, series.filter((one) => one.state === state).length]));
+    const counts = Object.fromEntries(STATES.map((state) => [state, 0]));
+    for (const one of series) counts[one.state]++;
     heading.textContent = `Fleet: ${count(series.length)} series`;
     filters.replaceChildren(...[null, ...STATES].filter((state) => state === null || counts[state] > 0 || only === state).map((state) =>
       h("button", { type: "button", "aria-pressed": String(only === state), onclick: () => { only = state; shownRows = ROWS_SHOWN; render(); } },
         state === null ? `all ${count(series.length)}` : `${word(state)} ${count(counts[state])}`)));
-    const found = series.filter((one) => (only === null || one.state === only) && one.series.toLowerCase().includes(wanted)).sort((a, b) => trouble(a) - trouble(b) || a.series.localeCompare(b.series));
+    const found = series.filter((one) => (only === null || one.state === only) && one.series.toLowerCase().includes(wanted)).map((one) => [trouble(one), one])
+      .sort(([a, one], [b, other]) => a - b || (one.series < other.series ? -1 : 1)).map(([, one]) => one);
     const part = found.slice(0, shownRows);
     const elements = part.map(row);
     // Moving a row takes the keyboard's focus away, so rows that stand right are not touched.
@@ -80,11 +91,8 @@ export async function fleetView(root) {
     more.textContent = `Show ${count(Math.min(ROWS_SHOWN, found.length - shownRows))} more of ${count(found.length)}`;
   }
 
-  // How far the evidence is on its way to an alert.
-  function evidenceMeter(evidence) {
-    if (!(evidence >= 0)) return null;
-    return h("span", { class: "meter", "aria-hidden": "true" }, h("span", { class: evidence >= 1 ? "full" : null, style: `width: ${100 * Math.min(evidence, 1)}%` }));
-  }
+  // A thin bar that is full at 1; the number stands beside it.
+  const meter = (share, isBad) => h("span", { class: "meter", "aria-hidden": "true" }, h("span", { class: isBad ? "full" : null, style: `width: ${100 * Math.min(Math.max(share, 0), 1)}%` }));
 
   // Rows are kept, so that a refresh neither flickers nor loses the keyboard's place.
   function row(one) {
@@ -102,26 +110,31 @@ export async function fleetView(root) {
     return known.element;
   }
 
-  function fillRow({ cells }, one) {
+  function fillRow(row, one) {
+    const { cells } = row;
     const key = [one.state, why(one), one.live_score, one.evidence, one.last_at].join("|");
     if (cells.state.dataset.key === key) return;
     cells.state.dataset.key = key;
     cells.state.replaceChildren(stateBadge(one.state));
     cells.score.replaceChildren(h("span", { class: one.live_score >= 1 ? "score-high" : null, title: "1.0 is the notable level" }, number(one.live_score, 2)));
-    fill(cells.evidence, h("span", { class: one.evidence >= 1 ? "score-high" : null, title: "an alert opens at 1.0" }, number(one.evidence, 2)), evidenceMeter(one.evidence));
+    fill(cells.evidence, h("span", { class: one.evidence >= 1 ? "score-high" : null, title: "an alert opens at 1.0" }, number(one.evidence, 2)), one.evidence === null ? null : meter(one.evidence, one.evidence >= 1));
     cells.last.replaceChildren(time(one.last_at));
-    cells.why.replaceChildren(why(one));
+    const progress = one.state === "warming_up" ? one.warm_up : null;
+    fill(cells.why, why(one), progress ? meter(progress.n_rows / progress.n_wanted, false) : null);
+    row.element.classList.toggle("is-unjudged", one.live_score === null);
   }
 
   const sparkWhenSeen = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       const name = entry.target.dataset.series;
+      if (entry.isIntersecting) inSight.add(name);
+      else inSight.delete(name);
       if (entry.isIntersecting && !points.has(name)) loadSpark(name);
     }
   }, { rootMargin: "200px" });
 
   async function loadSpark(name) {
-    const one = series.find((other) => other.series === name);
+    const one = byName.get(name);
     if (!one?.last_at || one.n_rows < 2) return;
     points.set(name, []);
     const start = iso(Math.max(0, ms(one.last_at) - SPARK_ROWS * stride(one)));
@@ -135,7 +148,7 @@ export async function fleetView(root) {
   }
 
   function onEvent(name, event) {
-    const one = series.find((other) => other.series === (event.series ?? event.alert?.series));
+    const one = byName.get(event.series ?? event.alert?.series);
     if (name === "transition" || name === "alert_changed") {
       loadAlerts().catch(() => {});
       countOpen();
@@ -147,23 +160,37 @@ export async function fleetView(root) {
     }
     if (name === "state") Object.assign(one, { state: event.state, reason: event.reason, state_since: event.at });
     if (name === "warm_up") one.warm_up = { n_rows: event.n_rows, n_wanted: event.n_wanted, seconds_left: (event.n_wanted - event.n_rows) * stride(one) / 1000 };
-    if (name === "score") {
-      Object.assign(one, { live_score: event.live_score, evidence: event.evidence, last_at: event.at });
-      const known = points.get(one.series);
-      if (known) {
-        known.push([ms(event.at), event.live_score]);
-        if (known.length > 4 * SPARK_ROWS) known.splice(0, known.length - 4 * SPARK_ROWS);
-      }
-    }
+    if (name === "score") onScore(one, event.at, event.live_score, event.evidence);
     dirty.add(one.series);
+  }
+
+  function onScore(one, at, live_score, evidence) {
+    const known = points.get(one.series);
+    if (known && at !== one.last_at && live_score !== null) {
+      known.push([ms(at), live_score]);
+      if (known.length > 4 * SPARK_ROWS) known.splice(0, known.length - 4 * SPARK_ROWS);
+    }
+    Object.assign(one, { live_score, evidence, last_at: at });
+  }
+
+  // Reads the rows in sight again, for a fleet too large to stream every score of.
+  async function refreshSight() {
+    await Promise.all([...inSight].slice(0, SIGHT_MAX).map(async (name) => {
+      const one = byName.get(name);
+      const now = await get(`series/${segment(name)}`).catch(() => null);
+      if (!one || !now) return;
+      onScore(one, now.last_at, now.live_score, now.evidence);
+      Object.assign(one, now);
+      dirty.add(name);
+    }));
   }
 
   function repaint() {
     if (dirty.size === 0 || document.hidden) return;
-    const isMoved = [...dirty].some((name) => rows.get(name)?.element.dataset.state !== series.find((one) => one.series === name)?.state);
+    const isMoved = [...dirty].some((name) => rows.get(name)?.element.dataset.state !== byName.get(name)?.state);
     for (const name of dirty) {
       const known = rows.get(name);
-      const one = series.find((other) => other.series === name);
+      const one = byName.get(name);
       if (!known || !one) continue;
       known.element.dataset.state = one.state;
       fillRow(known, one);
@@ -179,6 +206,16 @@ export async function fleetView(root) {
   const isStreamed = series.length <= LIVE_MAX;
   live.listen({ scores: isStreamed, onEvent, onCatchUp: () => { points.clear(); load().then(() => { for (const name of rows.keys()) loadSpark(name); }).catch(() => {}); } });
   const painter = setInterval(repaint, 700);
-  const refresher = setInterval(() => { if (!document.hidden && (!isStreamed || series.length === 0 || series.some((one) => one.state !== "normal"))) load().catch(() => {}); }, REFRESH_MS);
+  let loadedAt = performance.now();
+  const refresher = setInterval(() => {
+    if (document.hidden) return;
+    const isDue = performance.now() - loadedAt >= (isStreamed ? REFRESH_MS : LARGE_REFRESH_MS);
+    if (isDue && (!isStreamed || series.length === 0 || series.some((one) => one.state !== "normal"))) {
+      loadedAt = performance.now();
+      load().catch(() => {});
+    } else if (!isStreamed) {
+      refreshSight();
+    }
+  }, REFRESH_MS);
   return { leave: () => { clearInterval(painter); clearInterval(refresher); clearTimeout(reload); sparkWhenSeen.disconnect(); } };
 }

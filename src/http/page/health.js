@@ -7,6 +7,9 @@ import * as live from "./live.js";
 import { bytes, count, number, percent } from "./words.js";
 
 const REFRESH_MS = 3000;
+// Metrics of thousands of series are megabytes: they are read less often.
+const LARGE_CHARS = 500_000;
+const LARGE_REFRESH_MS = 30_000;
 
 // Reads Prometheus' text format into name → [{labels, value}].
 export function parseMetrics(body) {
@@ -58,10 +61,12 @@ export async function healthView(root) {
   const speed = h("section", { class: "card", "aria-labelledby": "speed" });
   const alarms = h("section", { class: "card", "aria-labelledby": "alarms" });
   const heading = h("h1", {}, "Health");
+  let period = REFRESH_MS;
+  let timer = null;
   const failure = h("p", { class: "note bad", hidden: true });
 
   async function refresh() {
-    const [health, metrics] = await Promise.all([get("health"), text("/metrics").then(parseMetrics)]);
+    const [health, metrics] = await Promise.all([get("health"), text("/metrics").then((body) => { period = body.length > LARGE_CHARS ? LARGE_REFRESH_MS : REFRESH_MS; return parseMetrics(body); })]);
     failure.hidden = true;
     const { about, readiness } = health;
     fill(checks, h("h2", { id: "checks" }, health.is_ready ? "Doing its work" : "Not ready"),
@@ -99,8 +104,12 @@ export async function healthView(root) {
   root.replaceChildren(heading, failure, h("div", { class: "grid2" }, checks, flow, speed, alarms), h("p", { class: "soft" }, "Everything here and more: ", link("/metrics", "metrics for Prometheus"), ", ", link("/docs", "API documentation"), "."));
   await refresh();
   live.listen({ onEvent: () => {}, onCatchUp: () => refresh().catch(() => {}) });
-  const timer = setInterval(() => {
-    if (!document.hidden) refresh().catch((error) => { failure.textContent = error.message; failure.hidden = false; });
-  }, REFRESH_MS);
-  return { leave: () => clearInterval(timer) };
+  const again = () => {
+    timer = setTimeout(async () => {
+      if (!document.hidden) await refresh().catch((error) => { failure.textContent = error.message; failure.hidden = false; });
+      if (root.isConnected) again();
+    }, period);
+  };
+  again();
+  return { leave: () => clearTimeout(timer) };
 }

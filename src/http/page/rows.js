@@ -26,7 +26,7 @@ export async function loadRows(name, from, to, stride) {
   const range = { start: iso(Math.max(0, Math.floor(from))), end: iso(Math.max(0, Math.ceil(to))), limit: 20_000, step: step ? `${step}ms` : null };
   const path = `series/${segment(name)}`;
   const [scores, readings] = await Promise.all([
-    get(`${path}/scores${query({ ...range, detail: step ? null : true })}`),
+    get(`${path}/scores${query({ ...range, detail: true })}`),
     get(`${path}/readings${query(range)}`),
   ]);
   return { step, scores: scores.data, readings: readings.data, channels: readings.channels };
@@ -52,7 +52,8 @@ export function channelColumns({ scores, readings, channels }, channel, widths =
     const value = row.values[index] ?? null;
     const wanted = expected.get(row.at) ?? null;
     const [upper, lower] = width === null || wanted === null ? [null, null] : [wanted + width, wanted - width];
-    const isOutside = value !== null && upper !== null && (value > upper || value < lower);
+    // A mean may lie inside while a reading did not: only single rows are called outside.
+    const isOutside = !row.max && value !== null && upper !== null && (value > upper || value < lower);
     return [seconds(row.at), value, wanted, row.max?.[index] ?? null, row.min?.[index] ?? null, upper, lower, isOutside ? value : null];
   })), 8);
 }

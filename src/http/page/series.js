@@ -3,7 +3,7 @@
 import { all, get, segment } from "./api.js";
 import { alertItem } from "./alerts.js";
 import { BAND_TEXT, bandWidths } from "./band.js";
-import { ChannelChart, channelKey } from "./channel_chart.js";
+import { ChannelChart, channelKey, tellStep } from "./channel_chart.js";
 import { duration, fullText, ms, time, utcText, zone } from "./clock.js";
 import { announce, fact, fill, h, link, table } from "./dom.js";
 import * as live from "./live.js";
@@ -108,7 +108,9 @@ export async function seriesView(root, name, parameters) {
       channelsBox.append(chart.element);
     }
     for (const [channel, chart] of channelCharts) chart.set(channelColumns(rows, channel, widths));
-    bandNote.textContent = rows.step ? `Zoom in until single rows are shown to see what was expected; here one point is ${duration(rows.step)}.`
+    tellStep(key, rows.step);
+    const isKnown = rows.scores.some((row) => row.expected);
+    bandNote.textContent = rows.step && !isKnown ? `Zoom in to see what was expected; here one point is ${duration(rows.step)}.`
       : widths.size ? `Expected band: from the last 1,000 rows without an alert; ${BAND_TEXT}.` : "The band around what was expected appears once a hundred rows have been judged.";
   }
 
@@ -155,8 +157,9 @@ export async function seriesView(root, name, parameters) {
     isLoading = false;
   }
 
+  const key = channelKey();
   const bandNote = h("p", { class: "soft" });
-  channelsBox.append(h("div", { class: "chart-title" }, h("h2", { id: "channels" }, "Channels: observed and expected"), channelKey()), bandNote);
+  channelsBox.append(h("div", { class: "chart-title" }, h("h2", { id: "channels" }, "Channels: observed and expected"), key), bandNote);
   root.replaceChildren(
     h("div", { class: "row" }, h("h1", {}, name), badge), reason,
     h("section", { class: "card", "aria-label": "At a glance" }, facts),
