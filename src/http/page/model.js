@@ -1,9 +1,10 @@
 // One model: what it judges and since when, how it was trained, what it would see, and its settings.
 
-import { all, segment } from "./api.js";
+import { all, post, query, segment } from "./api.js";
 import { Chart, columns } from "./chart.js";
 import { duration, ms, time } from "./clock.js";
 import { fact, h, link, table } from "./dom.js";
+import { latentMap } from "./latent_map.js";
 import { seriesLinks } from "./models.js";
 import { bytes, count, number, word } from "./words.js";
 
@@ -11,17 +12,38 @@ export async function modelView(root, model) {
   const made = model.provenance ?? {};
   const since = await Promise.all(model.active_on.slice(0, 20).map((name) => sinceWhen(name, model.id)));
   const charts = [];
+  const latents = h("div", {}, h("p", { class: "soft" }, "Drawing…"));
   root.replaceChildren(...[
     h("h1", { "data-title": `Model ${model.id.slice(0, 8)}` }, "Model ", h("code", {}, model.id)),
     h("section", { class: "card", "aria-label": "At a glance" }, h("div", { class: "lead" }, ...story(model, made)),
       h("dl", { class: "facts" }, fact("members", model.members.map(word).join(", ")), fact("channels", model.channels.join(", ")), fact("size", bytes(model.n_bytes)), fact("fitted by", made.kilter_version ? `Kilter ${made.kilter_version}` : "–"))),
     h("section", { class: "card", "aria-labelledby": "judges" }, h("h2", { id: "judges" }, "What it judges"),
       since.length ? table(["Series", "Since", "#From its row"], since.map(({ name, take }) => [link(`#/series/${segment(name)}`, name), take ? time(take.from) : "–", take ? count(take.from_row) : "–"]), { caption: "Series that this model judges" })
-        : h("p", { class: "soft" }, "Nothing now: another model has taken over, or its series is gone.")),
+        : h("p", { class: "soft" }, "Nothing now: another model has taken over, or its series is gone."),
+      model.series && !model.active_on.includes(model.series) ? activation(model) : null),
     training(made, charts),
+    model.members.includes("autoencoder") ? h("section", { class: "card", "aria-labelledby": "latent" }, h("h2", { id: "latent" }, "Map of what the network sees"), latents) : null,
     h("details", { class: "card" }, h("summary", {}, "Settings it was fitted with"), settings(made)),
   ].filter(Boolean));
+  const [first] = since.filter(({ take }) => take);
+  if (first) latentMap(first.name, ms(first.take.from), Date.now() + 400 * 86_400e3).then((map) => latents.replaceChildren(map), (error) => latents.replaceChildren(h("p", { class: "soft" }, error.message)));
+  else latents.replaceChildren(h("p", { class: "soft" }, "Drawn for a model that judges a series now."));
   return { leave: () => charts.forEach((chart) => chart.destroy()), recolour: () => charts.forEach((chart) => chart.recolour()) };
+}
+
+// Lets a model that has been replaced judge its series again.
+function activation(model) {
+  const said = h("span", { class: "soft", role: "status" });
+  const button = h("button", { type: "button", onclick: async () => {
+    try {
+      await post(`models/${segment(model.id)}/activate${query({ series: model.series })}`);
+      said.textContent = `It judges ${model.series} from the next row on, until another one is picked.`;
+      button.hidden = true;
+    } catch (error) {
+      said.textContent = `Not done: ${error.message}`;
+    }
+  } }, `Let it judge ${model.series} again`);
+  return h("div", { class: "row" }, button, said);
 }
 
 async function sinceWhen(name, id) {
