@@ -7,63 +7,38 @@
 //! h = (1 - z) n + z h_{t-1}
 //! ```
 
-use super::dispatch::{Kernel, Real};
+use super::dispatch::{Kernel, KernelPath, Real};
 use super::lanes::{Lanes, read, sweep, write};
+use super::step::{Gates, Place, StepForward, step_on};
 
-/// One forward step for `b` windows.
-#[derive(Debug)]
-pub struct GruForward<'a, R> {
-    /// Windows.
-    pub b: usize,
-    /// Hidden width H.
-    pub hidden: usize,
-    /// `W x_t + b_ih`: `[B, 3H]`.
-    pub projected: &'a [R],
-    /// `U h_{t-1} + b_hh`: `[B, 3H]`.
-    pub recurrent: &'a [R],
-    /// `h_{t-1}`: `[B, H]`.
-    pub before: &'a [R],
-    /// `h_t`: `[B, H]`.
-    pub after: &'a mut [R],
-    /// `r, z, n, u_n`: `[B, 4H]` when a backward pass will follow, empty otherwise.
-    pub cache: &'a mut [R],
-}
+/// The gates of [`gru_step`]; kept: `r, z, n, u_n`.
+pub(super) struct GruGates;
 
-impl<R: Real> Kernel<R> for GruForward<'_, R> {
-    type Output = ();
+impl Gates<3> for GruGates {
+    const STATES: usize = 1;
+    const KEPT: usize = 4;
+    /// The reset gate multiplies the candidate's recurrent sum alone.
+    const BEGINS_WITH_INPUT: [bool; 3] = [true, true, false];
 
     #[inline(always)]
-    fn run<L: Lanes<Element = R>>(self) {
-        let (b, h) = (self.b, self.hidden);
-        assert!(self.projected.len() >= b * 3 * h && self.recurrent.len() >= b * 3 * h, "gates of [{b}, 3 * {h}]");
-        assert!(self.before.len() >= b * h && self.after.len() >= b * h, "state of [{b}, {h}]");
-        let keeps = !self.cache.is_empty();
-        assert!(!keeps || self.cache.len() >= b * 4 * h, "cache of [{b}, 4 * {h}]");
-        for i in 0..b {
-            // SAFETY: the asserts above bound row i of every slice; j + n <= h inside `sweep`.
-            unsafe {
-                let x = self.projected.as_ptr().add(i * 3 * h);
-                let u = self.recurrent.as_ptr().add(i * 3 * h);
-                let before = self.before.as_ptr().add(i * h);
-                let after = self.after.as_mut_ptr().add(i * h);
-                let cache = if keeps { self.cache.as_mut_ptr().add(i * 4 * h) } else { self.cache.as_mut_ptr() };
-                sweep!(L, h, |j, n| {
-                    let r = read::<L>(x, j, n).add(read(u, j, n)).sigmoid();
-                    let z = read::<L>(x, h + j, n).add(read(u, h + j, n)).sigmoid();
-                    let u_n = read::<L>(u, 2 * h + j, n);
-                    let candidate = r.mul_add(u_n, read(x, 2 * h + j, n)).tanh();
-                    let value = z.mul_add(read::<L>(before, j, n).sub(candidate), candidate);
-                    write(value, after, j, n);
-                    if keeps {
-                        write(r, cache, j, n);
-                        write(z, cache, h + j, n);
-                        write(candidate, cache, 2 * h + j, n);
-                        write(u_n, cache, 3 * h + j, n);
-                    }
-                });
-            }
+    unsafe fn finish<L: Lanes>([r, z, u_n]: [L; 3], at: Place<L::Element>, n: usize) -> L {
+        let (r, z) = (r.sigmoid(), z.sigmoid());
+        // SAFETY: the caller promises n units in every block.
+        unsafe {
+            let candidate = r.mul_add(u_n, read(at.projected, 2 * at.hidden, n)).tanh();
+            at.keep(0, r, n);
+            at.keep(1, z, n);
+            at.keep(2, candidate, n);
+            at.keep(3, u_n, n);
+            z.mul_add(read::<L>(at.before, 0, n).sub(candidate), candidate)
         }
     }
+}
+
+/// One forward step of a GRU.
+#[inline]
+pub fn gru_step<R: Real>(step: StepForward<'_, R>) {
+    step_on::<R, GruGates, 3>(KernelPath::detected(), step);
 }
 
 /// One backward step for `b` windows.

@@ -5,66 +5,41 @@
 //! c = f c_{t-1} + i g                   h = o tanh(c)
 //! ```
 
-use super::dispatch::{Kernel, Real};
+use super::dispatch::{Kernel, KernelPath, Real};
 use super::lanes::{Lanes, read, sweep, write};
+use super::step::{Gates, Place, StepForward, step_on};
 
-/// One forward step for `b` windows.
-#[derive(Debug)]
-pub struct LstmForward<'a, R> {
-    /// Windows.
-    pub b: usize,
-    /// Hidden width H.
-    pub hidden: usize,
-    /// `W x_t + b_ih`: `[B, 4H]`.
-    pub projected: &'a [R],
-    /// `U h_{t-1} + b_hh`: `[B, 4H]`.
-    pub recurrent: &'a [R],
-    /// `h_{t-1}, c_{t-1}`: `[B, 2H]`.
-    pub before: &'a [R],
-    /// `h_t, c_t`: `[B, 2H]`.
-    pub after: &'a mut [R],
-    /// `i, f, g, o, tanh c`: `[B, 5H]` when a backward pass will follow, empty otherwise.
-    pub cache: &'a mut [R],
-}
+/// The gates of [`lstm_step`]; kept: `i, f, g, o, tanh c`.
+pub(super) struct LstmGates;
 
-impl<R: Real> Kernel<R> for LstmForward<'_, R> {
-    type Output = ();
+impl Gates<4> for LstmGates {
+    const STATES: usize = 2;
+    const KEPT: usize = 5;
+    const BEGINS_WITH_INPUT: [bool; 4] = [true; 4];
 
     #[inline(always)]
-    fn run<L: Lanes<Element = R>>(self) {
-        let (b, h) = (self.b, self.hidden);
-        assert!(self.projected.len() >= b * 4 * h && self.recurrent.len() >= b * 4 * h, "gates of [{b}, 4 * {h}]");
-        assert!(self.before.len() >= b * 2 * h && self.after.len() >= b * 2 * h, "state of [{b}, 2 * {h}]");
-        let keeps = !self.cache.is_empty();
-        assert!(!keeps || self.cache.len() >= b * 5 * h, "cache of [{b}, 5 * {h}]");
-        for i in 0..b {
-            // SAFETY: the asserts above bound row i of every slice; j + n <= h inside `sweep`.
-            unsafe {
-                let x = self.projected.as_ptr().add(i * 4 * h);
-                let u = self.recurrent.as_ptr().add(i * 4 * h);
-                let before = self.before.as_ptr().add(i * 2 * h);
-                let after = self.after.as_mut_ptr().add(i * 2 * h);
-                let cache = if keeps { self.cache.as_mut_ptr().add(i * 5 * h) } else { self.cache.as_mut_ptr() };
-                sweep!(L, h, |j, n| {
-                    let input = read::<L>(x, j, n).add(read(u, j, n)).sigmoid();
-                    let forget = read::<L>(x, h + j, n).add(read(u, h + j, n)).sigmoid();
-                    let candidate = read::<L>(x, 2 * h + j, n).add(read(u, 2 * h + j, n)).tanh();
-                    let output = read::<L>(x, 3 * h + j, n).add(read(u, 3 * h + j, n)).sigmoid();
-                    let cell = forget.mul_add(read(before, h + j, n), input.mul(candidate));
-                    let squashed = cell.tanh();
-                    write(output.mul(squashed), after, j, n);
-                    write(cell, after, h + j, n);
-                    if keeps {
-                        write(input, cache, j, n);
-                        write(forget, cache, h + j, n);
-                        write(candidate, cache, 2 * h + j, n);
-                        write(output, cache, 3 * h + j, n);
-                        write(squashed, cache, 4 * h + j, n);
-                    }
-                });
-            }
+    unsafe fn finish<L: Lanes>([input, forget, candidate, output]: [L; 4], at: Place<L::Element>, n: usize) -> L {
+        let (input, forget, output) = (input.sigmoid(), forget.sigmoid(), output.sigmoid());
+        let candidate = candidate.tanh();
+        // SAFETY: the caller promises n units in every block.
+        unsafe {
+            let cell = forget.mul_add(read(at.before, at.hidden, n), input.mul(candidate));
+            let squashed = cell.tanh();
+            write(cell, at.after, at.hidden, n);
+            at.keep(0, input, n);
+            at.keep(1, forget, n);
+            at.keep(2, candidate, n);
+            at.keep(3, output, n);
+            at.keep(4, squashed, n);
+            output.mul(squashed)
         }
     }
+}
+
+/// One forward step of an LSTM; states h, c.
+#[inline]
+pub fn lstm_step<R: Real>(step: StepForward<'_, R>) {
+    step_on::<R, LstmGates, 4>(KernelPath::detected(), step);
 }
 
 /// One backward step for `b` windows.

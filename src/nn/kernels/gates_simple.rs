@@ -1,33 +1,30 @@
 //! The element-wise half of one simple recurrent step: `h_t = tanh(x + u)`.
 
-use super::dispatch::{Kernel, Real};
+use super::dispatch::{Kernel, KernelPath, Real};
 use super::lanes::{Lanes, read, sweep, write};
+use super::step::{Gates, Place, StepForward, step_on};
 
-/// `h_t = tanh(W x_t + b_ih + U h_{t-1} + b_hh)` over `[B, H]`, flattened.
-#[derive(Debug)]
-pub struct SimpleForward<'a, R> {
-    /// `W x_t + b_ih`: `[B, H]`.
-    pub projected: &'a [R],
-    /// `U h_{t-1} + b_hh`: `[B, H]`.
-    pub recurrent: &'a [R],
-    /// `h_t`: `[B, H]`.
-    pub after: &'a mut [R],
-}
+/// The one tanh of [`simple_step`].
+pub(super) struct SimpleGates;
 
-impl<R: Real> Kernel<R> for SimpleForward<'_, R> {
-    type Output = ();
+impl Gates<1> for SimpleGates {
+    const STATES: usize = 1;
+    const KEPT: usize = 0;
+    const BEGINS_WITH_INPUT: [bool; 1] = [true];
 
     #[inline(always)]
-    fn run<L: Lanes<Element = R>>(self) {
-        let len = self.after.len();
-        assert!(self.projected.len() >= len && self.recurrent.len() >= len, "gates shorter than {len}");
-        let (x, u, after) = (self.projected.as_ptr(), self.recurrent.as_ptr(), self.after.as_mut_ptr());
-        // SAFETY: the assert above bounds every slice by len, and j + n <= len inside `sweep`.
-        unsafe { sweep!(L, len, |j, n| { write(read::<L>(x, j, n).add(read(u, j, n)).tanh(), after, j, n) }) }
+    unsafe fn finish<L: Lanes>([sum]: [L; 1], _at: Place<L::Element>, _n: usize) -> L {
+        sum.tanh()
     }
 }
 
-/// Backward of [`SimpleForward`].
+/// One forward step: `h_t = tanh(W x_t + b_ih + U h_{t-1} + b_hh)`.
+#[inline]
+pub fn simple_step<R: Real>(step: StepForward<'_, R>) {
+    step_on::<R, SimpleGates, 1>(KernelPath::detected(), step);
+}
+
+/// Backward of [`simple_step`]'s gate.
 #[derive(Debug)]
 pub struct SimpleBackward<'a, R> {
     /// `h_t`: `[B, H]`.

@@ -98,11 +98,23 @@ pub(super) fn rational_tanh<L: Lanes>(x: L) -> L {
     x.mul(top).div(bottom)
 }
 
-/// `(1 + tanh(x / 2)) / 2`.
+/// `(1 + tanh(x / 2)) / 2`, with both halvings inside the constants.
 #[inline(always)]
 pub(super) fn rational_sigmoid<L: Lanes>(x: L) -> L {
-    let half = L::splat(L::Element::of(0.5));
-    x.mul(half).tanh().mul_add(half, half)
+    let x = number::<L>(2.0 * TANH_CLAMP).min(x);
+    let x = number::<L>(-2.0 * TANH_CLAMP).max(x);
+    let square = x.mul(x);
+    // Coefficient 2n + 1 of the numerator is divided by 2^(2n + 1) and once more by 2, coefficient 2n of the
+    // denominator by 2^(2n): exact, because these are powers of two.
+    let mut top: L = number(TANH_NUMERATOR[6] * 0.25_f64.powi(7));
+    for power in (0..6).rev() {
+        top = top.mul_add(square, number(TANH_NUMERATOR[power] * 0.25_f64.powi(power as i32 + 1)));
+    }
+    let mut bottom: L = number(TANH_DENOMINATOR[3] * 0.25_f64.powi(3));
+    for power in (0..3).rev() {
+        bottom = bottom.mul_add(square, number(TANH_DENOMINATOR[power] * 0.25_f64.powi(power as i32)));
+    }
+    x.mul(top).div(bottom).add(number(0.5))
 }
 
 /// Whether one-lane steps are fused: without hardware for it that is a library call, so only where it is free.

@@ -18,16 +18,22 @@ mod gates_gru;
 mod gates_lstm;
 mod gates_simple;
 mod lanes;
+mod packing;
+mod peak;
 mod product;
+mod step;
 mod update;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub use activation::{Activation, activate, activate_backward};
 pub use dispatch::{Kernel, KernelPath, Real};
-pub use gates_gru::{GruBackward, GruForward};
-pub use gates_lstm::{LstmBackward, LstmForward};
-pub use gates_simple::{SimpleBackward, SimpleForward};
+pub use gates_gru::{GruBackward, gru_step};
+pub use gates_lstm::{LstmBackward, lstm_step};
+pub use gates_simple::{SimpleBackward, simple_step};
 pub use lanes::Lanes;
+pub use packing::{ALIGN_SPARE, align};
+pub use peak::peak;
 pub use product::{Matrix, Start, add_row_sums, product, transpose};
+pub use step::StepForward;
 pub use update::{AdamStep, add_scaled, squared_norm};

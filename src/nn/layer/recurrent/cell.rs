@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use serde::{Deserialize, Serialize};
 
-use crate::nn::kernels::Real;
+use crate::nn::kernels::{Real, StepForward};
 
 /// The recurrent half of a layer's parameters. G is the number of gate blocks of the cell.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +45,23 @@ pub struct Step<'a, R> {
     pub cache: &'a mut [R],
     /// `[B, G*H]`, free to use.
     pub scratch: &'a mut [R],
+}
+
+impl<'a, R> Step<'a, R> {
+    /// As the kernels take it, for cells whose gates need nothing but the sums.
+    #[inline]
+    pub(super) fn forward(self) -> StepForward<'a, R> {
+        StepForward {
+            b: self.b,
+            hidden: self.hidden,
+            projected: self.projected,
+            recurrent: self.weights.recurrent,
+            bias: self.weights.bias,
+            before: self.before,
+            after: self.after,
+            cache: self.cache,
+        }
+    }
 }
 
 /// Arguments of a backward step.

@@ -1,8 +1,8 @@
 //! The gated recurrent unit with the reset gate after the product (Cho et al. 2014, version 3; Keras's
-//! `reset_after=True`, PyTorch and cuDNN). The equations stand in [`crate::nn::kernels::GruForward`]'s file.
+//! `reset_after=True`, PyTorch and cuDNN). The equations stand in [`crate::nn::kernels::gru_step`]'s file.
 
 use super::cell::{Cell, Step, StepBackward};
-use crate::nn::kernels::{GruBackward, GruForward, Matrix, Real, Start, add_row_sums, product};
+use crate::nn::kernels::{GruBackward, Matrix, Real, Start, add_row_sums, gru_step, product};
 
 /// The GRU cell; gate blocks in PyTorch's order: reset, update, candidate.
 #[derive(Clone, Copy, Debug)]
@@ -23,19 +23,7 @@ impl<R: Real> Cell<R> for Gru {
     }
 
     fn step(&self, step: Step<'_, R>) {
-        let (b, hidden, width, u) = (step.b, step.hidden, 3 * step.hidden, step.weights);
-        let before = Matrix::rows(step.before, hidden);
-        product((b, width, hidden), before, u.recurrent, width, Start::Row(u.bias), step.scratch, width);
-        let (projected, recurrent) = (step.projected, &*step.scratch);
-        R::run(GruForward {
-            b,
-            hidden,
-            projected,
-            recurrent,
-            before: step.before,
-            after: step.after,
-            cache: step.cache,
-        });
+        gru_step(step.forward());
     }
 
     fn step_backward(&self, step: StepBackward<'_, R>) {

@@ -3,7 +3,7 @@
 use super::cell::{Cell, CellKind, Gradients, Step, StepBackward, Weights};
 use crate::nn::batch::{Batch, Shape};
 use crate::nn::generator::Generator;
-use crate::nn::kernels::{Matrix, Real, Start, add_row_sums, product, transpose};
+use crate::nn::kernels::{ALIGN_SPARE, Matrix, Real, Start, add_row_sums, align, product, transpose};
 use crate::nn::layer::{Description, Layer, Pass, Work, join};
 use crate::nn::parameter::Parameter;
 
@@ -116,7 +116,9 @@ impl<R: Real> Layer<R> for Recurrent<R> {
         // One window's rows lie side by side, so one product projects them all.
         let is_hoisted = b == 1 && !pass.keeps && !self.spec.repeats_input;
         let projections = if is_hoisted { steps * gates } else { gates };
-        let [projected, scratch, states, caches] = work.buffers([projections, gates, slots * state, caches]);
+        let packed = self.weight_hh.value.len() + ALIGN_SPARE;
+        let [projected, scratch, states, caches, packed] =
+            work.buffers([projections, gates, slots * state, caches, packed]);
         states[..state].fill(R::default());
         y.reshape(self.output_shape(x.shape(), pass.steps));
         if self.spec.repeats_input {
@@ -133,7 +135,8 @@ impl<R: Real> Layer<R> for Recurrent<R> {
                 gates,
             );
         }
-        let weights = Weights { recurrent: &self.weight_hh.value, transposed: &[], bias: &self.bias_hh.value };
+        let recurrent = align(&self.weight_hh.value, packed);
+        let weights = Weights { recurrent, transposed: &[], bias: &self.bias_hh.value };
         for s in 0..steps {
             if !self.spec.repeats_input && !is_hoisted {
                 self.project(x, self.row(s, steps), projected);

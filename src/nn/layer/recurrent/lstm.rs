@@ -1,8 +1,8 @@
 //! Long short-term memory (Hochreiter and Schmidhuber 1997, forget gate by Gers et al. 2000, no peepholes).
-//! The equations stand in [`crate::nn::kernels::LstmForward`]'s file.
+//! The equations stand in [`crate::nn::kernels::lstm_step`]'s file.
 
 use super::cell::{Cell, Step, StepBackward};
-use crate::nn::kernels::{LstmBackward, LstmForward, Matrix, Real, Start, add_row_sums, product};
+use crate::nn::kernels::{LstmBackward, Matrix, Real, Start, add_row_sums, lstm_step, product};
 
 /// The LSTM cell; gate blocks in the order input, forget, candidate, output; state blocks h, c.
 #[derive(Clone, Copy, Debug)]
@@ -24,19 +24,7 @@ impl<R: Real> Cell<R> for Lstm {
     }
 
     fn step(&self, step: Step<'_, R>) {
-        let (b, hidden, width, u) = (step.b, step.hidden, 4 * step.hidden, step.weights);
-        let before = Matrix::rows(step.before, 2 * hidden);
-        product((b, width, hidden), before, u.recurrent, width, Start::Row(u.bias), step.scratch, width);
-        let (projected, recurrent) = (step.projected, &*step.scratch);
-        R::run(LstmForward {
-            b,
-            hidden,
-            projected,
-            recurrent,
-            before: step.before,
-            after: step.after,
-            cache: step.cache,
-        });
+        lstm_step(step.forward());
     }
 
     fn step_backward(&self, step: StepBackward<'_, R>) {

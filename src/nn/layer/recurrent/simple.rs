@@ -1,7 +1,7 @@
 //! `h_t = tanh(W x_t + b_ih + U h_{t-1} + b_hh)` (Elman 1990; `SimpleRNN` in Keras, `RNN` in PyTorch).
 
 use super::cell::{Cell, Step, StepBackward};
-use crate::nn::kernels::{Matrix, Real, SimpleBackward, SimpleForward, Start, add_row_sums, product};
+use crate::nn::kernels::{Matrix, Real, SimpleBackward, Start, add_row_sums, product, simple_step};
 
 /// The simple recurrent cell.
 #[derive(Clone, Copy, Debug)]
@@ -22,14 +22,7 @@ impl<R: Real> Cell<R> for Simple {
     }
 
     fn step(&self, step: Step<'_, R>) {
-        let (b, h, u) = (step.b, step.hidden, step.weights);
-        product((b, h, h), Matrix::rows(step.before, h), u.recurrent, h, Start::Row(u.bias), step.scratch, h);
-        let n = b * h;
-        R::run(SimpleForward {
-            projected: &step.projected[..n],
-            recurrent: &step.scratch[..n],
-            after: &mut step.after[..n],
-        });
+        simple_step(step.forward());
     }
 
     fn step_backward(&self, step: StepBackward<'_, R>) {
