@@ -9,6 +9,10 @@ use super::{MqttParams, Server};
 /// Holds the password when the section names no other place; wins over `password`.
 const PASSWORD_VARIABLE: &str = "KILTER_MQTT_PASSWORD";
 
+/// Publishes that wait for their acknowledgement at most. The client crate walks over the place of each at every flush,
+/// so that its default of 65,535 costs more than everything else; brokers take 20 to a few hundred anyway.
+const PUBLISHES_UNDER_WAY: u16 = 256;
+
 /// Why a connection cannot even be tried.
 #[derive(Debug, thiserror::Error)]
 pub enum OptionsError {
@@ -43,6 +47,7 @@ pub enum OptionsError {
 pub fn connect_options(params: &MqttParams, server: &Server, client_id: &str) -> Result<MqttOptions, OptionsError> {
     let config = &params.config;
     let mut options = MqttOptions::new(client_id, (server.host.as_str(), server.port));
+    options.set_outgoing_inflight_upper_limit(PUBLISHES_UNDER_WAY);
     options.set_keep_alive(u16::try_from(config.keep_alive.as_ms() / 1000).unwrap_or(u16::MAX));
     if let Some(username) = &config.username {
         match password(params)? {

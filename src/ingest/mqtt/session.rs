@@ -9,6 +9,9 @@ use std::pin::Pin;
 
 use rumqttc::{PersistedAckMode, PersistedSession, SessionStore, SessionStoreError, SessionStoreKey};
 
+/// Publishes this client may have under way: it sends none, and the crate asks for at least one.
+pub(super) const PUBLISHES_UNDER_WAY: u16 = 16;
+
 /// What the client crate's trait gives back; it has no public name there.
 type SessionStoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, SessionStoreError>> + Send + 'a>>;
 
@@ -25,7 +28,7 @@ impl SessionStore for EmptySession {
             client_id: key.client_id().to_owned(),
             clean_start: false,
             session_expiry_interval: Some(self.session_expiry_s),
-            outgoing_inflight_upper_limit: None,
+            outgoing_inflight_upper_limit: Some(PUBLISHES_UNDER_WAY),
             ack_mode: PersistedAckMode::Manual,
             last_pkid: 0,
             last_puback: 0,
