@@ -3,6 +3,7 @@
 // A test that cannot go on fails where it stands, in its helpers as well as in its body.
 #![allow(clippy::unwrap_used)]
 
+mod allocation;
 mod architecture;
 mod browser;
 mod cli;
