@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::{ModelBundle, Provenance};
 use crate::detector::{Detector, Member, MemberError, MemberParts, Normaliser, Scaler, Switches, Tensor, rebuild};
 use crate::series::ChannelName;
-use crate::verdict::{Calibration, SmoothingSpec, StuckCalibration, StuckSpec};
+use crate::verdict::{Calibration, SmoothingSpec, StuckCalibration, StuckFloor, StuckSpec};
 
 /// Version of the format; rises when an older program could misread it.
 const FORMAT_VERSION: u32 = 1;
@@ -28,7 +28,7 @@ const LEVELS: &str = "normaliser.levels";
 /// Name of the scaler array, `[2, channel]`: means, then standard deviations.
 const SCALER: &str = "scaler";
 
-/// Name of the array of spreads below which a channel is stuck, `[channel]`.
+/// Name of the array that tells when a channel is stuck, `[2, channel]`: largest range of a still run, and its rows.
 const STUCK: &str = "stuck.floors";
 /// Stands there for a channel of which nothing can be said.
 const NO_FLOOR: f64 = -1.0;
@@ -161,12 +161,15 @@ impl ModelBundle {
             bytes: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
         };
         let Detector { scaler, normaliser, switches, .. } = &self.detector;
+        let stuck = |of: &dyn Fn(&StuckFloor) -> f64| -> Vec<f64> {
+            self.stuck.floors.iter().map(|floor| floor.as_ref().map_or(NO_FLOOR, of)).collect()
+        };
         let is_switch: Vec<f64> = switches.is_switch.iter().map(|is| f64::from(u8::from(*is))).collect();
         let levels: Vec<f64> = normaliser.levels.iter().chain([&normaliser.baseline]).flatten().copied().collect();
         vec![
             doubles(CALIBRATION, vec![self.calibration.rows.len()], self.calibration.rows.clone()),
             doubles(LEVELS, vec![normaliser.levels.len() + 1, n_channels], levels),
-            doubles(STUCK, vec![n_channels], self.stuck.floors.iter().map(|f| f.unwrap_or(NO_FLOOR)).collect()),
+            doubles(STUCK, vec![2, n_channels], [stuck(&|f| f.range), stuck(&|f| f.rows as f64)].concat()),
             doubles(SWITCHES, vec![n_channels], is_switch),
             doubles(SCALER, vec![2, n_channels], [scaler.means.clone(), scaler.sds.clone()].concat()),
         ]
@@ -212,8 +215,10 @@ fn assemble(header: Header, file: &SafeTensors<'_>, id: String) -> Result<ModelB
     let levels = doubles(file, LEVELS, &[header.members.len() + 1, n_channels])?;
     let mut levels: Vec<Vec<f64>> = levels.chunks_exact(n_channels).map(<[f64]>::to_vec).collect();
     let baseline = levels.pop().unwrap_or_default();
-    let floors = doubles(file, STUCK, &[n_channels])?;
-    let floors = floors.into_iter().map(|floor| (floor >= 0.0).then_some(floor)).collect();
+    let floors = doubles(file, STUCK, &[2, n_channels])?;
+    let floor =
+        |(range, rows): (&f64, &f64)| (*range >= 0.0).then_some(StuckFloor { range: *range, rows: *rows as usize });
+    let floors = floors[..n_channels].iter().zip(&floors[n_channels..]).map(floor).collect();
     let n_rows = file.tensor(CALIBRATION).map_or(0, |t| t.shape().iter().product());
     let rows = doubles(file, CALIBRATION, &[n_rows])?;
     let mut members = Vec::with_capacity(header.members.len());

@@ -33,6 +33,8 @@ pub struct FitInput {
     pub last_at: Timestamp,
     /// Rows on which an alert was open: never learned.
     pub excluded: Vec<Range<usize>>,
+    /// How the stuck-value rule is calibrated.
+    pub stuck: StuckSpec,
 }
 
 /// How far a fit is.
@@ -281,7 +283,7 @@ fn stuck(input: &FitInput, is_used: &[bool]) -> StuckCalibration {
     let n_channels = input.channels.len();
     let mask: Vec<bool> =
         input.mask.iter().enumerate().map(|(cell, present)| *present && is_used[cell / n_channels]).collect();
-    StuckCalibration::fit(&input.values, &mask, n_channels, &StuckSpec::default())
+    StuckCalibration::fit(&input.values, &mask, n_channels, &input.stuck)
 }
 
 fn go_on(answer: ControlFlow<()>) -> Result<(), MemberError> {

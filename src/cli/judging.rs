@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::detector::DetectorSpec;
 use crate::evaluate::{JudgedSeries, SeriesRows};
 use crate::ingest::Recording;
-use crate::pipeline::{SeriesSpec, WarmUp};
+use crate::pipeline::{SeriesSpec, WarmUp, WatchSpec};
 use crate::series::{SeriesId, Stride, Timestamp};
 use crate::verdict::{AlarmBudget, BudgetPeriod, DecisionSpec};
 use crate::windowing::{GridKind, GridSpec};
@@ -31,6 +31,7 @@ pub(super) fn series_spec(config: Option<&Path>) -> Result<SeriesSpec, CliError>
         decision: DecisionSpec::default(),
         alarm_budget: AlarmBudget::default(),
         warm_up: WarmUp::default(),
+        watches: WatchSpec::default(),
         channels_max: usize::MAX,
         silence_after_ms: i64::MAX,
         keeps_latents: false,

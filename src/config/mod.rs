@@ -4,6 +4,7 @@
 //! that exists is valid; functions receive the section they need, never the whole.
 
 mod fault;
+mod limits;
 mod load;
 mod log;
 mod rows;

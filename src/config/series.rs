@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::fault::{Fault, join};
+use super::limits::read_limits;
 use super::rows::{RowSpan, RowSpanError, WarmUpRows};
 use super::section::{known_keys, read_section, read_table};
 use crate::decode::{PayloadSpec, TopicTemplate};
 use crate::detector::{DetectorSpec, Member};
-use crate::pipeline::SeriesSpec;
+use crate::pipeline::{SeriesSpec, WatchSpec};
 use crate::series::{HumanDuration, Stride};
 use crate::verdict::{AlarmBudget, DecisionRule, DecisionSpec};
 use crate::windowing::{GridKind, GridSpec};
@@ -87,9 +88,21 @@ impl Default for SeriesKeys {
     }
 }
 
-/// Tables of an entry: one per member with settings, one per decision rule.
-const TABLES: [&str; 9] =
-    ["autoencoder", "pca", "kernel_pca", "random_features", "kmeans", "var", "betting", "quantile", "fixed"];
+/// Tables of an entry: one per member with settings, one per decision rule, one per rule without a score.
+const TABLES: [&str; 12] = [
+    "autoencoder",
+    "pca",
+    "kernel_pca",
+    "random_features",
+    "kmeans",
+    "var",
+    "betting",
+    "quantile",
+    "fixed",
+    "stuck",
+    "silent",
+    "limits",
+];
 
 /// Every key that `[defaults]` and `[[series]]` know, tables included.
 pub(super) fn all_keys() -> Vec<String> {
@@ -186,7 +199,12 @@ fn read_entry(path: &str, own: &Table, defaults: &Table, faults: &mut Vec<Fault>
         fixed: read_table(&join(path, "fixed"), merged.get("fixed"), faults),
         ..DecisionSpec::default()
     };
-    compose(path, &merged, (keys, grid, detector, decision), faults)
+    let watches = WatchSpec {
+        stuck: read_table(&join(path, "stuck"), merged.get("stuck"), faults),
+        silent: read_table(&join(path, "silent"), merged.get("silent"), faults),
+        limits: read_limits(&join(path, "limits"), merged.get("limits"), faults),
+    };
+    compose(path, &merged, (keys, grid, detector, decision, watches), faults)
 }
 
 /// The keys of a table that a section knows.
@@ -199,7 +217,7 @@ fn part<T: serde::de::DeserializeOwned>(table: &Table) -> Table {
 fn compose(
     path: &str,
     merged: &Table,
-    (keys, grid, mut detector, decision): (SeriesKeys, GridSpec, DetectorSpec, DecisionSpec),
+    (keys, grid, mut detector, decision, watches): (SeriesKeys, GridSpec, DetectorSpec, DecisionSpec, WatchSpec),
     faults: &mut Vec<Fault>,
 ) -> SeriesEntry {
     let mut fault = |key: &str, allowed: String| {
@@ -233,6 +251,12 @@ fn compose(
         let found = merged.get(key).map_or_else(|| "the default".to_owned(), Value::to_string);
         faults.push(Fault { path: join(path, key), found, allowed });
     };
+    if !(watches.stuck.range_share >= 0.0 && watches.stuck.margin >= 1.0 && watches.stuck.rows >= 2) {
+        fault("stuck", "rows from 2, range_share from 0, margin from 1".to_owned());
+    }
+    if !(watches.silent.pauses >= 1.0 && watches.silent.pauses_min >= 1) {
+        fault("silent", "pauses from 1, pauses_min from 1".to_owned());
+    }
     if keys.members.is_empty() {
         fault("members", "at least one member".to_owned());
     }
@@ -248,6 +272,7 @@ fn compose(
         detector,
         decision,
         alarm_budget: keys.alarm_budget,
+        watches,
         warm_up: keys.warm_up_rows.0,
         channels_max: keys.channels_max as usize,
         silence_after_ms: keys.silence_after.as_ms(),

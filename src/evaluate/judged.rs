@@ -13,7 +13,7 @@ use super::SeriesRows;
 use crate::bundle::{FitError, FitProgress, ModelBundle, ROWS_MIN};
 use crate::pipeline::{Chain, Outcome, Phase, Pipeline, Replay, ScoreRow, SeriesSpec, SettledRow, WarmUp};
 use crate::series::{ChannelName, Frame, Timestamp};
-use crate::verdict::{SeriesState, Transition};
+use crate::verdict::{AlertKind, SeriesState, Transition};
 use crate::windowing::{Assembler, GridKind, IndexedReading};
 
 /// What is said about one input row. Every number is finite.
@@ -175,7 +175,10 @@ impl Heard {
                 Outcome::Frame { frame, .. } => self.frames.push(frame),
                 Outcome::Score { score, .. } => drop(self.scores.insert(score.at, score)),
                 Outcome::Settled { settled, .. } => self.take_settled(settled),
-                Outcome::Transition(transition) => self.transitions.push(transition),
+                // Labels are held against what the score claims; stuck, silent and impossible channels have their own kinds.
+                Outcome::Transition(transition) if transition.alert.kind == AlertKind::Anomaly => {
+                    self.transitions.push(transition);
+                }
                 Outcome::Model { bundle, .. } => self.bundle = Some(bundle),
                 Outcome::State { state: SeriesState::WarmingUp, reason, .. } => self.reason = reason,
                 _ => {}

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::FitWanted;
+use super::watches::Watches;
 use crate::series::Timestamp;
 use crate::verdict::{AlertMachine, SeriesState};
 
@@ -46,8 +47,12 @@ pub struct Checkpoint {
     pub judging: Option<(String, bool, Vec<u8>)>,
     /// Where the alert stands.
     pub alert: AlertMachine,
+    /// Where the alerts of other kinds stand.
+    pub(super) watches: Watches,
     /// What was last said of the series.
     pub state: SeriesState,
+    /// And why.
+    pub reason: String,
 }
 
 impl Checkpoint {

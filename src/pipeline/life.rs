@@ -7,10 +7,11 @@ use std::sync::Arc;
 use super::chain::{Chain, Judged, Phase};
 use super::checkpoint::Checkpoint;
 use super::training::channel_indexes;
+use super::watches::Watches;
 use super::{FitWanted, Outcome, SeriesSpec, TakeOver, Trained};
 use crate::bundle::ModelBundle;
 use crate::series::{ChannelName, Frame, Quality, Reading, SeriesId, Timestamp};
-use crate::verdict::{AlertKind, AlertMachine, SeriesState};
+use crate::verdict::{Alert, AlertKind, AlertMachine, SeriesState, Transition};
 use crate::windowing::{Assembler, Counts, IndexedReading, OpenRow, Pushed};
 
 /// Closed rows between two checkpoints: a restart replays at most so many rows of a series.
@@ -53,7 +54,11 @@ pub(super) struct SeriesLife {
     judging: Option<Judging>,
     excluded: Vec<(Timestamp, Timestamp)>,
     alert: AlertMachine,
+    watches: Watches,
     state: SeriesState,
+    reason: String,
+    /// Why the last fit failed, until one succeeds.
+    fit_fault: Option<String>,
     rows_since_checkpoint: u32,
     last_heard: Timestamp,
 }
@@ -72,6 +77,7 @@ impl SeriesLife {
         Self {
             assembler: Assembler::new(spec.grid.clone()),
             alert: AlertMachine::new(id.clone(), AlertKind::Anomaly, spec.alarm_budget.to_string(), Vec::new()),
+            watches: Watches::new(&id),
             next_fit: spec.warm_up.next_fit(0),
             id,
             spec,
@@ -84,6 +90,8 @@ impl SeriesLife {
             judging: None,
             excluded: Vec::new(),
             state: SeriesState::WarmingUp,
+            reason: String::new(),
+            fit_fault: None,
             rows_since_checkpoint: 0,
             last_heard: now,
         }
@@ -128,6 +136,14 @@ impl SeriesLife {
         let pushed = self.assembler.on_idle(now);
         self.on_pushed(pushed, out);
         let silent_ms = now.ms_since(self.last_heard);
+        if let Some(last_at) = self.last_at.filter(|_| silent_ms > 0) {
+            let event_now = last_at.plus_ms(silent_ms);
+            if let Some(transition) = self.watches.on_idle(event_now, &self.channels, &self.spec.watches) {
+                self.report(transition, out);
+                // No row leads a restart back to it.
+                self.checkpoint(out);
+            }
+        }
         if silent_ms >= self.spec.silence_after_ms && self.state != SeriesState::NoData {
             self.enter(SeriesState::NoData, now, format!("nothing heard for {} s", silent_ms / 1000), out);
         }
@@ -192,6 +208,9 @@ impl SeriesLife {
         let at = frame.at;
         self.n_rows += 1;
         self.last_at = Some(at);
+        for transition in self.watches.on_frame(&frame, &self.channels, &self.spec.watches) {
+            self.report(transition, out);
+        }
         let is_usable = frame.n_present() > 0;
         if is_usable {
             self.n_usable += 1;
@@ -212,6 +231,9 @@ impl SeriesLife {
             let wanted = self.next_fit.unwrap_or(self.n_usable);
             out.push(Outcome::WarmUp { series: self.id.clone(), n_rows: self.n_usable, n_wanted: wanted });
         }
+        if self.judging.is_none() {
+            self.say_state(at, out);
+        }
         self.rows_since_checkpoint += 1;
         if self.rows_since_checkpoint >= CHECKPOINT_ROWS {
             self.checkpoint(out);
@@ -231,11 +253,16 @@ impl SeriesLife {
         }
         let judged = judging.chain.push(frame, Phase::Scoring);
         let transition = judged.verdict().and_then(|verdict| self.alert.on_verdict(&verdict));
-        let Judged { score, settled, .. } = judged;
+        let Judged { score, settled, observed, stuck, .. } = judged;
+        let latent = score.as_ref().filter(|_| self.spec.keeps_latents).and_then(|_| judging.chain.latent());
+        let expected = score.as_ref().map_or(&[][..], |score| &score.expected);
+        let stuck = self.watches.on_judged(frame.at, &stuck, &observed, expected, &self.spec.watches);
+        if let Some(transition) = stuck {
+            self.report(transition, out);
+        }
         if let Some(settled) = settled {
             out.push(Outcome::Settled { series: self.id.clone(), settled });
         }
-        let latent = score.as_ref().filter(|_| self.spec.keeps_latents).and_then(|_| judging.chain.latent());
         let Some(score) = score else {
             if frame.n_present() == 0 {
                 self.enter(SeriesState::NoData, frame.at, "no usable value in the last row".to_owned(), out);
@@ -245,20 +272,48 @@ impl SeriesLife {
         out.push(Outcome::Score { series: self.id.clone(), score });
         out.extend(latent.map(|latent| Outcome::Latent { series: self.id.clone(), at: frame.at, latent }));
         if let Some(transition) = transition {
-            if let Some(resolved_at) = transition.alert.resolved_at {
-                self.excluded.push((transition.alert.opened_at, resolved_at));
-            }
-            out.push(Outcome::Transition(transition));
+            self.report(transition, out);
         }
-        if self.is_alert_open() {
-            self.enter(SeriesState::Anomalous, frame.at, "an alert is open".to_owned(), out);
-        } else {
-            self.enter(SeriesState::Normal, frame.at, "judged, nothing to report".to_owned(), out);
-        }
+        self.say_state(frame.at, out);
     }
 
+    /// An alert did something. What was wrong is never learned; a silent channel only said nothing.
+    fn report(&mut self, transition: Transition, out: &mut Vec<Outcome>) {
+        let alert = &transition.alert;
+        if let Some(resolved_at) = alert.resolved_at.filter(|_| alert.kind != AlertKind::Silent) {
+            self.excluded.push((alert.opened_at, resolved_at));
+        }
+        out.push(Outcome::Transition(transition));
+    }
+
+    /// True while an alert is open on values: nothing is learned from them, no model takes over.
     fn is_alert_open(&self) -> bool {
-        self.alert.alert().is_some()
+        self.alert.alert().is_some() || self.watches.is_misled()
+    }
+
+    /// What the series is doing after a row.
+    fn say_state(&mut self, at: Timestamp, out: &mut Vec<Outcome>) {
+        // A rule says more exactly what is wrong than the score does.
+        let alert = self.watches.open().next().or(self.alert.alert());
+        let (state, reason) = match (alert, &self.judging) {
+            (Some(alert), _) => (SeriesState::Anomalous, alert_reason(alert)),
+            (None, Some(judging)) => {
+                let n_rows = judging.bundle.provenance.n_rows;
+                let next = self.next_fit.map_or("the last one".to_owned(), |rows| format!("the next at {rows}"));
+                (SeriesState::Normal, format!("nothing to report; the model learned {n_rows} rows, {next}"))
+            }
+            (None, None) => (SeriesState::WarmingUp, self.warm_up_reason()),
+        };
+        self.enter(state, at, reason, out);
+    }
+
+    fn warm_up_reason(&self) -> String {
+        if self.fitting.is_some() {
+            return format!("warming_up: {} rows, the first model is being fitted", self.n_usable);
+        }
+        let wanted = self.next_fit.unwrap_or(self.n_usable);
+        let fault = self.fit_fault.as_ref().map(|fault| format!("; no model could be fitted: {fault}"));
+        format!("warming_up: {} of {wanted} rows{}", self.n_usable, fault.unwrap_or_default())
     }
 
     /// Asks for the next model when its row has come; never while an alert is open.
@@ -315,6 +370,7 @@ impl SeriesLife {
         if wanted.model.is_none() || self.judging.is_none() {
             self.next_fit.get_or_insert(2 * self.n_usable);
         }
+        self.fit_fault = Some(reason.to_owned());
         self.enter(state, now, format!("no model could be fitted: {reason}"), out);
         self.checkpoint(out);
     }
@@ -341,10 +397,12 @@ impl SeriesLife {
             }
         }
         self.alert.on_model(bundle.id().to_owned(), bundle.channels.clone());
+        self.watches.on_model(&bundle);
+        self.fit_fault = None;
         self.judging = Some(Judging { chain, bundle, is_announced: false });
         if is_first {
             let n_rows = self.n_rows;
-            self.enter(SeriesState::Normal, at, "a first model judges".to_owned(), out);
+            self.say_state(at, out);
             let mut before = trained_to;
             for (index, frame) in since.iter().enumerate() {
                 if self.spec.is_gap(before, frame.at) {
@@ -360,8 +418,9 @@ impl SeriesLife {
     }
 
     fn enter(&mut self, state: SeriesState, at: Timestamp, reason: String, out: &mut Vec<Outcome>) {
-        if self.state != state {
+        if self.state != state || self.reason != reason {
             self.state = state;
+            self.reason.clone_from(&reason);
             out.push(Outcome::State { series: self.id.clone(), state, at, reason });
         }
     }
@@ -381,7 +440,9 @@ impl SeriesLife {
             excluded: self.excluded.clone(),
             judging: self.judging.as_ref().map(|j| (j.bundle.id().to_owned(), j.is_announced, j.chain.save())),
             alert: self.alert.clone(),
+            watches: self.watches.clone(),
             state: self.state,
+            reason: self.reason.clone(),
         };
         out.push(Outcome::Checkpoint { series: self.id.clone(), at, bytes: checkpoint.encode() });
     }
@@ -399,7 +460,9 @@ impl SeriesLife {
             life.next_fit = checkpoint.next_fit;
             life.excluded = checkpoint.excluded;
             life.alert = checkpoint.alert;
+            life.watches = checkpoint.watches;
             life.state = checkpoint.state;
+            life.reason = checkpoint.reason;
             if let Some(wanted) = checkpoint.fitting {
                 out.push(Outcome::FitWanted(wanted.clone()));
                 life.fitting = Some(Fitting { wanted, since: since_fit, ready: None });
@@ -451,6 +514,18 @@ impl SeriesLife {
         }
         Ok(Judging { chain, bundle, is_announced })
     }
+}
+
+/// Which alert is open, with the channel most to blame.
+fn alert_reason(alert: &Alert) -> String {
+    let claim = match alert.kind {
+        AlertKind::Anomaly => "does not behave as learned",
+        AlertKind::Stuck => "no longer moves",
+        AlertKind::Silent => "no longer speaks",
+        AlertKind::OutOfRange => "is outside its limits",
+    };
+    let channel = alert.channels.first().map_or("the series", |first| first.channel.as_str());
+    format!("an alert is open: {channel} {claim}")
 }
 
 /// What the store kept of a series, oldest frames first.

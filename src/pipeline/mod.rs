@@ -12,6 +12,7 @@ mod outcome;
 mod replay;
 mod spec;
 mod training;
+mod watches;
 
 pub use chain::{Chain, Judged, Phase, RestoreError};
 pub use checkpoint::{Checkpoint, CheckpointError};
@@ -21,3 +22,4 @@ pub use outcome::{FitWanted, Outcome, ScoreRow, SettledRow, TakeOver};
 pub use replay::Replay;
 pub use spec::{LADDER_ROWS, SeriesSpec, WarmUp};
 pub use training::{AdoptError, Trained, adopt, train, train_with};
+pub use watches::WatchSpec;

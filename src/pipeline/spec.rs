@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::WatchSpec;
 use crate::detector::DetectorSpec;
 use crate::series::{Stride, Timestamp};
 use crate::verdict::{AlarmBudget, DecisionSpec};
@@ -44,6 +45,8 @@ pub struct SeriesSpec {
     pub decision: DecisionSpec,
     /// How many false openings are accepted, as asked for.
     pub alarm_budget: AlarmBudget,
+    /// What is watched besides the score.
+    pub watches: WatchSpec,
     /// When it is fitted.
     pub warm_up: WarmUp,
     /// Channels of a series at most; further ones are refused and counted.

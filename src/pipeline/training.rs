@@ -7,6 +7,7 @@ use super::chain::{Chain, Phase};
 use super::{FitWanted, SeriesSpec, WarmUp};
 use crate::bundle::{FitError, FitInput, FitProgress, ForeignWeights, ModelBundle, fit_with};
 use crate::series::{ChannelName, Frame, Timestamp};
+use crate::verdict::StuckSpec;
 
 /// A fitted model with its chain, warmed over the rows that it was fitted on.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ pub fn train_with(
     progress: &mut dyn FnMut(FitProgress) -> ControlFlow<()>,
 ) -> Result<Trained, FitError> {
     let order = sorted_order(channels);
-    let input = fit_input(frames, channels, &order, &wanted.excluded);
+    let input = FitInput { stuck: spec.watches.stuck.clone(), ..fit_input(frames, channels, &order, &wanted.excluded) };
     let mut detector = spec.detector.clone();
     if matches!(spec.warm_up, WarmUp::Rows(_)) || weights.is_some() {
         // The only fit there will be: every member that was asked for takes part.
@@ -138,6 +139,7 @@ fn fit_input(
         first_at: frames.first().map_or(nothing, |frame| frame.at),
         last_at: frames.last().map_or(nothing, |frame| frame.at),
         excluded: excluded.iter().map(|span| rows_within(frames, *span)).filter(|rows| !rows.is_empty()).collect(),
+        stuck: StuckSpec::default(),
     }
 }
 

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::fault::{Fault, FaultKind};
 use super::schedule::Schedule;
-use crate::series::{SeriesId, Stride, Timestamp};
+use crate::series::{Stride, Timestamp};
+use crate::verdict::{Alert, AlertKind};
 
 /// Rows after a fault in which an alert still counts as its finding: so long it stays in the window.
 const GRACE_ROWS: i64 = 32;
@@ -29,6 +30,8 @@ pub struct Tally {
     grace_ms: i64,
     /// For each fault, how long after its beginning it was found, in milliseconds of event time.
     delays_ms: Vec<Option<i64>>,
+    /// For each fault, the kinds of alerts that found it.
+    found_by: Vec<BTreeSet<AlertKind>>,
     n_opened: usize,
     n_false: usize,
 }
@@ -64,6 +67,8 @@ pub struct FaultReport {
     pub fault: Fault,
     /// Time from its beginning to its alert, in seconds of the plant's time; none when it was missed.
     pub delay_seconds: Option<f64>,
+    /// Kinds of the alerts that found it. A stuck sensor is found by its rule (`stuck`) or by the score (`anomaly`).
+    pub found_by: BTreeSet<AlertKind>,
 }
 
 impl Tally {
@@ -72,6 +77,7 @@ impl Tally {
         let faults = schedule.faults().to_vec();
         Self {
             delays_ms: vec![None; faults.len()],
+            found_by: vec![BTreeSet::new(); faults.len()],
             faults,
             grace_ms: GRACE_ROWS * stride.as_ms(),
             n_opened: 0,
@@ -79,19 +85,33 @@ impl Tally {
         }
     }
 
-    /// An alert opened; says what caused it.
-    pub fn on_opened(&mut self, series: &SeriesId, at: Timestamp) -> Cause {
+    /// An alert opened; says what caused it. What the score calls an anomaly may be any fault of the series; a rule
+    /// that names what is wrong must be right about it, channel included.
+    pub fn on_opened(&mut self, alert: &Alert) -> Cause {
         self.n_opened += 1;
+        let at = alert.opened_at;
+        let first = alert.channels.first().map(|channel| &channel.channel);
         let is_cause = |fault: &Fault| {
-            fault.series == *series && fault.starts_at <= at && at < fault.ends_at.plus_ms(self.grace_ms)
+            let is_claimed = match alert.kind {
+                AlertKind::Anomaly => true,
+                AlertKind::Stuck => fault.kind == FaultKind::StuckSensor && first == Some(&fault.channel),
+                // The plant's sensors never fall silent and never leave any limits.
+                AlertKind::Silent | AlertKind::OutOfRange => false,
+            };
+            let is_then = fault.starts_at <= at && at < fault.ends_at.plus_ms(self.grace_ms);
+            fault.series == alert.series && is_then && is_claimed
         };
         match self.faults.iter().rposition(is_cause) {
             None => {
                 self.n_false += 1;
                 Cause::FalseAlarm
             }
-            Some(index) if self.delays_ms[index].is_some() => Cause::Again(self.faults[index].clone()),
+            Some(index) if self.delays_ms[index].is_some() => {
+                self.found_by[index].insert(alert.kind);
+                Cause::Again(self.faults[index].clone())
+            }
             Some(index) => {
+                self.found_by[index].insert(alert.kind);
                 self.delays_ms[index] = Some(at.ms_since(self.faults[index].starts_at));
                 Cause::Found(self.faults[index].clone())
             }
@@ -100,10 +120,12 @@ impl Tally {
 
     /// The report when the plant has come to `now` and the run has taken `seconds`.
     pub fn report(&self, now: Timestamp, seconds: f64) -> Report {
-        let begun = self.faults.iter().zip(&self.delays_ms).filter(|(fault, _)| fault.starts_at <= now);
-        let faults: Vec<FaultReport> = begun
-            .map(|(fault, delay_ms)| FaultReport {
+        let all = self.faults.iter().zip(&self.delays_ms).zip(&self.found_by);
+        let faults: Vec<FaultReport> = all
+            .filter(|((fault, _), _)| fault.starts_at <= now)
+            .map(|((fault, delay_ms), found_by)| FaultReport {
                 fault: fault.clone(),
+                found_by: found_by.clone(),
                 delay_seconds: delay_ms.map(|ms| ms as f64 / 1e3),
             })
             .collect();
@@ -135,23 +157,75 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::series::{ChannelName, SeriesId};
     use crate::simulate::PlantSpec;
+    use crate::verdict::{AlertChannel, AlertId, AlertState, Severity};
+
+    fn alert(series: &SeriesId, kind: AlertKind, channel: &ChannelName, opened_at: Timestamp) -> Alert {
+        let first = AlertChannel { channel: channel.clone(), contribution: 1.0, observed: None, expected: None };
+        Alert {
+            id: AlertId::new(series, kind, opened_at),
+            kind,
+            series: series.clone(),
+            state: AlertState::Open,
+            severity: Severity::Warning,
+            opened_at,
+            resolved_at: None,
+            peak_score: 1.0,
+            p_value: 1.0,
+            evidence: 1.0,
+            alarm_budget: String::new(),
+            channels: vec![first],
+            model_id: None,
+            acknowledged_at: None,
+            label: None,
+        }
+    }
+
+    fn schedule() -> Schedule {
+        let spec = PlantSpec { seed: 1, starts_at: Timestamp::from_ms(1_795_478_400_000), stride: Stride::SECOND };
+        Schedule::spread(&spec, 6, 1000, 3000)
+    }
 
     #[test]
     fn alerts_are_held_against_faults() {
-        let spec = PlantSpec { seed: 1, starts_at: Timestamp::from_ms(1_795_478_400_000), stride: Stride::SECOND };
-        let schedule = Schedule::spread(&spec, 6, 1000, 3000);
+        let schedule = schedule();
         let [first, second, ..] = schedule.faults() else { panic!("six faults") };
         let mut tally = Tally::new(&schedule, Stride::SECOND);
-        assert_eq!(tally.on_opened(&first.series, first.starts_at.plus_ms(-1000)), Cause::FalseAlarm);
-        assert_eq!(tally.on_opened(&first.series, first.starts_at.plus_ms(8000)), Cause::Found(first.clone()));
-        assert_eq!(tally.on_opened(&first.series, first.ends_at.plus_ms(31_000)), Cause::Again(first.clone()));
-        assert_eq!(tally.on_opened(&second.series, second.starts_at.plus_ms(4000)), Cause::Found(second.clone()));
+        let mut opened = |fault: &Fault, from: Timestamp, after_ms| {
+            tally.on_opened(&alert(&fault.series, AlertKind::Anomaly, &fault.channel, from.plus_ms(after_ms)))
+        };
+        assert_eq!(opened(first, first.starts_at, -1000), Cause::FalseAlarm);
+        assert_eq!(opened(first, first.starts_at, 8000), Cause::Found(first.clone()));
+        assert_eq!(opened(first, first.ends_at, 31_000), Cause::Again(first.clone()));
+        assert_eq!(opened(second, second.starts_at, 4000), Cause::Found(second.clone()));
         let report = tally.report(second.ends_at, 12.34);
         assert_eq!((report.faults_injected, report.faults_found), (2, 2));
         assert_eq!((report.false_alarms, report.alerts_opened), (1, 4));
         assert_eq!(report.median_delay_seconds, Some(6.0));
         assert_eq!(report.kinds_found, BTreeSet::from([first.kind, second.kind]));
         assert_eq!(tally.report(first.starts_at, 1.0).faults_injected, 1, "later faults have not begun");
+    }
+
+    #[test]
+    fn a_stuck_alert_is_right_about_a_stuck_sensor_of_its_channel_alone() {
+        let schedule = schedule();
+        let is_stuck = |fault: &&Fault| fault.kind == FaultKind::StuckSensor;
+        let stuck = schedule.faults().iter().find(is_stuck).expect("one of each kind");
+        let other = schedule.faults().iter().find(|fault| !is_stuck(fault)).expect("one of each kind");
+        let mut tally = Tally::new(&schedule, Stride::SECOND);
+        let mut opened = |fault: &Fault, kind, channel: &str| {
+            let channel = ChannelName::parse(channel).expect("a name");
+            tally.on_opened(&alert(&fault.series, kind, &channel, fault.starts_at.plus_ms(8000)))
+        };
+        assert_eq!(opened(other, AlertKind::Stuck, other.channel.as_str()), Cause::FalseAlarm);
+        assert_eq!(opened(stuck, AlertKind::Stuck, "another"), Cause::FalseAlarm);
+        assert_eq!(opened(stuck, AlertKind::Silent, stuck.channel.as_str()), Cause::FalseAlarm);
+        assert_eq!(opened(stuck, AlertKind::Stuck, stuck.channel.as_str()), Cause::Found(stuck.clone()));
+        assert_eq!(opened(stuck, AlertKind::Anomaly, "another"), Cause::Again(stuck.clone()));
+        let report = tally.report(stuck.ends_at, 1.0);
+        let found = report.faults.iter().find(|report| report.fault == *stuck).expect("it has begun");
+        assert_eq!(found.found_by, BTreeSet::from([AlertKind::Anomaly, AlertKind::Stuck]));
+        assert_eq!(report.false_alarms, 3);
     }
 }

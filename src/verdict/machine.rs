@@ -27,8 +27,19 @@ pub struct Verdict<'a> {
     pub contributions: &'a [f32],
     /// Values seen, in the sender's unit; none where missing.
     pub observed: &'a [Option<f64>],
-    /// Values expected, in the sender's unit; may be empty when nothing is.
+    /// Values expected, in the sender's unit; NaN for none, may be empty when nothing is.
     pub expected: &'a [f64],
+}
+
+/// What a rule without a score says of each channel.
+#[derive(Debug, Clone, Copy)]
+pub struct Flags<'a> {
+    /// True for channels the rule objects to.
+    pub flags: &'a [bool],
+    /// Values seen, in the sender's unit; may be empty when none were.
+    pub observed: &'a [Option<f64>],
+    /// Values expected, in the sender's unit; may be empty when nothing is.
+    pub expected: &'a [Option<f64>],
 }
 
 /// Where the machine stands.
@@ -121,10 +132,21 @@ impl AlertMachine {
         }
     }
 
+    /// Channels were discovered: flags from now on are of these.
+    pub fn set_channels(&mut self, channels: &[ChannelName]) {
+        if self.channels.len() != channels.len() {
+            self.channels = channels.to_vec();
+        }
+    }
+
     /// Takes in what a rule without a score says of each channel (stuck, silent, out of range): an alert is open while
     /// any channel is flagged, and names those that are.
-    pub fn on_flags(&mut self, at: Timestamp, flags: &[bool], observed: &[Option<f64>]) -> Option<Transition> {
+    pub fn on_flags(&mut self, at: Timestamp, told: &Flags<'_>) -> Option<Transition> {
+        let Flags { flags, observed, expected } = *told;
         let n_flagged = flags.iter().filter(|flag| **flag).count();
+        if n_flagged == 0 && self.open.is_none() {
+            return None;
+        }
         let share = |flag: &bool| if *flag { 1.0 / n_flagged as f32 } else { 0.0 };
         let contributions: Vec<f32> = flags.iter().map(share).collect();
         let strength = n_flagged as f64;
@@ -136,7 +158,7 @@ impl AlertMachine {
             is_anomalous: n_flagged > 0,
             contributions: &contributions,
             observed,
-            expected: &[],
+            expected: &expected.iter().map(|value| value.unwrap_or(f64::NAN)).collect::<Vec<f64>>(),
         })
     }
 
@@ -212,7 +234,7 @@ fn channels(names: &[ChannelName], verdict: &Verdict<'_>) -> Vec<AlertChannel> {
             channel: channel.clone(),
             contribution: verdict.contributions.get(index).copied().map_or(0.0, f64::from),
             observed: verdict.observed.get(index).copied().flatten(),
-            expected: verdict.expected.get(index).copied(),
+            expected: verdict.expected.get(index).copied().filter(|value| value.is_finite()),
         })
         .collect();
     channels.sort_by(|a, b| b.contribution.total_cmp(&a.contribution));

@@ -13,9 +13,14 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The limit that a value has passed; none when it lies inside.
+    pub fn nearest(&self, value: f64) -> Option<f64> {
+        self.low.filter(|low| value < *low).or(self.high.filter(|high| value > *high))
+    }
+
     /// True when a value lies outside.
     pub fn is_outside(&self, value: f64) -> bool {
-        self.low.is_some_and(|low| value < low) || self.high.is_some_and(|high| value > high)
+        self.nearest(value).is_some()
     }
 }
 

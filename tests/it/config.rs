@@ -59,6 +59,8 @@ fn the_shown_file_shows_every_key() {
     check("defaults.betting", known_keys::<kilter::verdict::BettingSpec>());
     check("defaults.quantile", known_keys::<kilter::verdict::QuantileSpec>());
     check("defaults.fixed", known_keys::<kilter::verdict::FixedSpec>());
+    check("defaults.stuck", known_keys::<kilter::verdict::StuckSpec>());
+    check("defaults.silent", known_keys::<kilter::verdict::SilentSpec>());
 }
 
 #[test]
@@ -78,6 +80,11 @@ fn every_fault_is_told_at_once_with_path_found_and_allowed() {
         window = "one day"
         [defaults.kmeans]
         n_centers = 3
+        [defaults.stuck]
+        margin = 0.5
+        [defaults.limits]
+        flow = { low = 3.0, high = 1.0 }
+        pressure = { max = 4.0 }
         [[series]]
         topic = "a/{series}"
         grid = "square"
@@ -103,11 +110,14 @@ fn every_fault_is_told_at_once_with_path_found_and_allowed() {
     check("defaults.stride", "5 parsecs", "ms, s, m, h, d or w");
     check("defaults.window", "one day", "32 rows");
     check("defaults.kmeans.n_centers", "unknown", "`n_centres`");
+    check("defaults.stuck", "0.5", "margin from 1");
+    check("defaults.limits.flow", "3.0", "low below high");
+    check("defaults.limits.pressure.max", "unknown", "high");
     check("series[0].grid", "square", "row");
     check("series[0].alarm_budget", "never", "1 per week");
     check("series[0].warm_up_rows", "3", "ladder");
     check("series[1].topic", "x{series}", "one name in braces");
-    assert_eq!(faults.len(), 13, "{faults:#?}");
+    assert_eq!(faults.len(), 16, "{faults:#?}");
 }
 
 #[test]

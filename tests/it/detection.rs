@@ -8,7 +8,7 @@ use kilter::bundle::{FitError, FitInput, ModelBundle, fit};
 use kilter::detector::{DetectorSpec, Member};
 use kilter::pipeline::{Chain, Judged, Phase};
 use kilter::series::{Cell, ChannelName, Frame, Timestamp};
-use kilter::verdict::DecisionSpec;
+use kilter::verdict::{DecisionSpec, StuckSpec};
 
 const CLOSED_FORM: [Member; 4] = [Member::Pca, Member::RandomFeatures, Member::Kmeans, Member::Var];
 const N_TRAIN: usize = 600;
@@ -47,6 +47,7 @@ fn input<const C: usize>(rows: &[[f64; C]]) -> FitInput {
         first_at: Timestamp::from_ms(0),
         last_at: Timestamp::from_ms(1000 * (rows.len() as i64 - 1)),
         excluded: Vec::new(),
+        stuck: StuckSpec::default(),
     }
 }
 

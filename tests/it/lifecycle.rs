@@ -4,14 +4,13 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use kilter::bundle::ModelBundle;
 use kilter::detector::{DetectorSpec, Member};
-use kilter::pipeline::{
-    Checkpoint, FitWanted, Outcome, Pipeline, Replay, Restored, ScoreRow, SeriesSpec, WarmUp, adopt, train,
-};
+use kilter::pipeline::{FitWanted, Outcome, Pipeline, Replay, ScoreRow, SeriesSpec, WarmUp, WatchSpec, adopt, train};
 use kilter::series::{ChannelName, Frame, Quality, Reading, SeriesId, Stride, Timestamp};
 use kilter::verdict::{AlarmBudget, DecisionSpec, SeriesState};
-use kilter::windowing::{GridSpec, OpenRow};
+use kilter::windowing::GridSpec;
+
+use crate::kept::Kept;
 
 const FIRST_MS: i64 = 1_795_521_600_000;
 
@@ -23,6 +22,7 @@ fn spec(warm_up: WarmUp) -> SeriesSpec {
         detector: DetectorSpec { members, ..DetectorSpec::default() },
         decision: DecisionSpec::default(),
         alarm_budget: AlarmBudget::parse("1 per 1000 windows").unwrap(),
+        watches: WatchSpec::default(),
         warm_up,
         channels_max: 64,
         silence_after_ms: 60_000,
@@ -108,63 +108,6 @@ fn a_shift_of_one_channel_opens_an_alert_that_names_it_and_resolves() {
     assert_eq!(alerts[0].alert.channels[0].channel.as_str(), "load");
     let channel = &alerts[0].alert.channels[0];
     assert!(channel.observed.unwrap() > channel.expected.unwrap(), "{channel:?}");
-}
-
-/// What a store would have kept: closed frames, open rows, the last checkpoint, bundles.
-#[derive(Default)]
-struct Kept {
-    channels: Vec<ChannelName>,
-    frames: Vec<Frame>,
-    open: HashMap<Timestamp, OpenRow>,
-    checkpoint: Option<(Timestamp, Vec<u8>)>,
-    bundles: HashMap<String, Arc<ModelBundle>>,
-}
-
-impl Kept {
-    fn keep(&mut self, outcomes: &[Outcome]) {
-        for outcome in outcomes {
-            match outcome {
-                Outcome::ChannelSeen { channel, .. } => self.channels.push(channel.clone()),
-                Outcome::Frame { frame, .. } => {
-                    self.open.remove(&frame.at);
-                    self.frames.push(frame.clone());
-                }
-                Outcome::OpenRow { row, .. } => {
-                    self.open.insert(row.frame.at, row.clone());
-                }
-                Outcome::Checkpoint { at, bytes, .. } => self.checkpoint = Some((*at, bytes.clone())),
-                Outcome::Model { bundle, .. } => {
-                    self.bundles.insert(bundle.id().to_owned(), Arc::clone(bundle));
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn restored(&self, series: &SeriesId) -> Restored {
-        let (at, bytes) = self.checkpoint.clone().expect("a checkpoint was kept");
-        let checkpoint = Checkpoint::decode(&bytes).unwrap();
-        let cut = self.frames.partition_point(|frame| frame.at <= at);
-        // As stored and read back: through bytes.
-        let bundle = checkpoint
-            .judging
-            .as_ref()
-            .map(|(id, ..)| Arc::new(ModelBundle::decode(&self.bundles[id].encode()).expect("a bundle reads back")));
-        let mut unfinished: Vec<OpenRow> = self.open.values().cloned().collect();
-        unfinished.sort_by_key(|row| row.frame.at);
-        Restored {
-            series: series.clone(),
-            channels: self.channels.clone(),
-            since_fit: checkpoint.fitting.as_ref().map_or(Vec::new(), |wanted| {
-                self.frames[..cut].iter().filter(|frame| frame.at > wanted.to).cloned().collect()
-            }),
-            bundle,
-            checkpoint: Some(checkpoint),
-            recent: self.frames[..cut].to_vec(),
-            replay: self.frames[cut..].to_vec(),
-            unfinished,
-        }
-    }
 }
 
 #[test]

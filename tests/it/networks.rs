@@ -9,6 +9,7 @@ use kilter::config::Config;
 use kilter::detector::{Member, RowScratch};
 use kilter::evaluate::contenders;
 use kilter::series::{ChannelName, Timestamp, Window};
+use kilter::verdict::StuckSpec;
 
 /// Keys under `[defaults]` and its tables, by the name of the system.
 pub(crate) const SYSTEMS: &[(&str, &str, &str)] = &[
@@ -77,6 +78,7 @@ fn input(n: usize) -> FitInput {
         first_at: Timestamp::from_ms(0),
         last_at: Timestamp::from_ms(1000 * n as i64),
         excluded: Vec::new(),
+        stuck: StuckSpec::default(),
     }
 }
 

@@ -174,8 +174,7 @@ pub(super) async fn watch_alerts(live: Live, voice: Voice, tally: Arc<Mutex<Tall
             let LiveEvent::Transition(transition) = event else { continue };
             match transition.kind {
                 TransitionKind::Opened => {
-                    let series = &transition.alert.series;
-                    let cause = tally.lock().unwrap_or_else(PoisonError::into_inner).on_opened(series, transition.at);
+                    let cause = tally.lock().unwrap_or_else(PoisonError::into_inner).on_opened(&transition.alert);
                     voice.opened(&transition.alert, &cause)?;
                 }
                 TransitionKind::Resolved => voice.resolved(&transition.alert)?,

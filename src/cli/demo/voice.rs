@@ -9,7 +9,7 @@ use super::super::CliError;
 use super::bars::Bars;
 use crate::series::Timestamp;
 use crate::simulate::{Cause, DemoPlan, Fault, MACHINES, Report};
-use crate::verdict::Alert;
+use crate::verdict::{Alert, AlertKind};
 
 /// Channels named in an alert at most.
 const CHANNELS_TOLD: usize = 3;
@@ -85,17 +85,20 @@ impl Voice {
     fn opened_text(&self, alert: &Alert, cause: &Cause) -> String {
         let heading = self.ink(Ink::Red, "ALERT    ");
         let mut text = format!(
-            "{}  {heading}  {} does not behave as it learned\n",
+            "{}  {heading}  {} {}\n",
             clock(alert.opened_at),
-            self.ink(Ink::Bold, alert.series.as_str())
+            self.ink(Ink::Bold, alert.series.as_str()),
+            claim(alert.kind)
         );
-        let _ = writeln!(
-            text,
-            "{INDENT}how sure   score {:.1} (1.0 is notable), p-value {}: {}",
-            alert.peak_score,
-            readable(alert.p_value),
-            odds(alert.p_value)
-        );
+        if alert.kind == AlertKind::Anomaly {
+            let _ = writeln!(
+                text,
+                "{INDENT}how sure   score {:.1} (1.0 is notable), p-value {}: {}",
+                alert.peak_score,
+                readable(alert.p_value),
+                odds(alert.p_value)
+            );
+        }
         let told = |(i, share): (usize, f64)| i == 0 || (i < CHANNELS_TOLD && share >= CONTRIBUTION_TOLD);
         for (i, channel) in alert.channels.iter().enumerate() {
             if !told((i, channel.contribution)) {
@@ -130,11 +133,20 @@ impl Voice {
         let minutes = at.ms_since(alert.opened_at) / 60_000;
         let heading = self.ink(Ink::Green, "resolved ");
         let series = self.ink(Ink::Bold, alert.series.as_str());
-        self.say(&format!(
-            "{}  {heading}  {series} is back to normal after {minutes} minutes; peak score {:.1}\n",
-            clock(at),
-            alert.peak_score
-        ))
+        let how = match (alert.kind, alert.channels.first()) {
+            (AlertKind::Anomaly, _) | (_, None) => {
+                format!("is back to normal after {minutes} minutes; peak score {:.1}", alert.peak_score)
+            }
+            (kind, Some(first)) => {
+                let again = match kind {
+                    AlertKind::Stuck => "moves again",
+                    AlertKind::Silent => "speaks again",
+                    _ => "is inside its limits again",
+                };
+                format!("is well again: {} {again} after {minutes} minutes", first.channel)
+            }
+        };
+        self.say(&format!("{}  {heading}  {series} {how}\n", clock(at)))
     }
 
     pub(super) fn interrupted(&self) -> Result<(), CliError> {
@@ -198,6 +210,16 @@ fn clock(at: Timestamp) -> String {
     text.get(5..16).unwrap_or(&text).replace('T', " ")
 }
 
+/// What an alert claims of its series.
+fn claim(kind: AlertKind) -> &'static str {
+    match kind {
+        AlertKind::Anomaly => "does not behave as it learned",
+        AlertKind::Stuck => "has a channel that no longer moves",
+        AlertKind::Silent => "has a channel that no longer speaks",
+        AlertKind::OutOfRange => "has a channel outside its limits",
+    }
+}
+
 fn fault_words(fault: &Fault) -> String {
     format!("{} on {}", fault.kind.as_words(), fault.channel)
 }
@@ -244,7 +266,7 @@ fn unit_of(series: &str, channel: &str) -> String {
 mod tests {
     use super::*;
     use crate::series::{ChannelName, SeriesId};
-    use crate::verdict::{AlertChannel, AlertId, AlertKind, AlertState, Severity};
+    use crate::verdict::{AlertChannel, AlertId, AlertState, Severity};
 
     #[test]
     fn an_alert_says_what_where_how_sure_and_what_normal_would_be() {

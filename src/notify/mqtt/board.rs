@@ -60,7 +60,12 @@ impl Board {
                 series
             }
             Outcome::State { series, state, .. } => {
-                self.panel(series).state = *state;
+                let is_known = self.panels.contains_key(series);
+                let before = std::mem::replace(&mut self.panel(series).state, *state);
+                if is_known && before == *state {
+                    // Only the reason is another one, which the topic does not say.
+                    return false;
+                }
                 series
             }
             Outcome::Transition(transition) => {
@@ -122,6 +127,7 @@ mod tests {
         assert_eq!(messages[0], ("kilter/series/hall%2Fpump/state".to_owned(), b"no_data".to_vec()));
         assert_eq!(messages[1], ("kilter/series/hall%2Fpump/alert".to_owned(), Vec::new()));
         assert!(board.take_stale().is_none());
+        assert!(!board.apply(&state(SeriesState::NoData)), "another reason for the same state changes no topic");
         board.all_stale();
         assert!(board.take_stale().is_some());
     }

@@ -26,7 +26,8 @@ const PROGRESS: ManyRows = ManyRows {
 };
 
 const STATES: ManyRows = ManyRows {
-    head: "UPDATE series SET state = v.column2, state_at_ms = v.column3, state_reason = v.column4 FROM (VALUES",
+    head: "UPDATE series SET state = v.column2, state_reason = v.column4, \
+           state_at_ms = CASE WHEN state = v.column2 AND state_at_ms > 0 THEN state_at_ms ELSE v.column3 END FROM (VALUES",
     n_columns: 4,
     tail: ") AS v WHERE series.id = v.column1 AND v.column3 >= series.state_at_ms",
 };
