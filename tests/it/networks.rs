@@ -253,7 +253,7 @@ fn a_person_rolls_a_running_service_back_and_it_stays_so_over_a_kill() {
     let service = Service::start(path, http);
     // A few rows at a time, so that the ladder's fits come one after the other.
     let mut next = 0;
-    for n_models in 1..=3 {
+    for n_models in 1..=2 {
         while ureq::get(format!("{url}/api/v1/series/pump/models")).call().is_err() || judging().len() < n_models {
             assert!(next < 450, "{n_models} models have judged after {next} rows");
             publish(next, next + 15);
@@ -263,21 +263,21 @@ fn a_person_rolls_a_running_service_back_and_it_stays_so_over_a_kill() {
     }
     let fitted = judging();
     let (is_done, out, err) = kilter(path, &format!("models rollback pump --url {url}"));
-    assert!(is_done && out.contains(&fitted[1]), "{out}{err}");
+    assert!(is_done && out.contains(&fitted[0]), "{out}{err}");
     until("the model before has taken over", || {
         publish(next, next + 1);
         next += 1;
-        judging().len() == 4
+        judging().len() == 3
     });
-    assert_eq!(judging()[3], fitted[1]);
-    assert!(n_rows("latents") > 100, "latents are kept: {}", n_rows("latents"));
+    assert_eq!(judging()[2], fitted[0]);
+    assert!(n_rows("latents") > 0, "latents are kept: {}", n_rows("latents"));
 
     drop(service);
     let _again = Service::start(path, http);
     publish(next, 800);
     let last = format!("series/pump/scores?start={}", Timestamp::from_ms(1000 * (1_700_000_000 + 797)));
     until("the rows after the kill are judged", || !json(&last)["data"].as_array().unwrap().is_empty());
-    assert_eq!(judging(), [fitted.clone(), vec![fitted[1].clone()]].concat(), "500 rows fit no other model");
+    assert_eq!(judging(), [fitted.clone(), vec![fitted[0].clone()]].concat(), "hundreds of rows fit no other model");
     let models = json("models?series=pump");
     let active: Vec<&str> = models["data"]
         .as_array()
@@ -286,7 +286,7 @@ fn a_person_rolls_a_running_service_back_and_it_stays_so_over_a_kill() {
         .filter(|model| model["active_on"] == serde_json::json!(["pump"]))
         .map(|model| model["id"].as_str().unwrap())
         .collect();
-    assert_eq!(active, [fitted[1].as_str()]);
+    assert_eq!(active, [fitted[0].as_str()]);
     let (is_done, _, err) = kilter(path, &format!("models activate ffff --series pump --url {url}"));
     assert!(!is_done && err.contains("ffff"), "{err}");
 }
