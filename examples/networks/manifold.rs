@@ -79,9 +79,9 @@ fn errors_of(data: &Data, seed: u64) -> [f64; 4] {
     };
     let base = AutoencoderSpec {
         latent: data.latent,
-        epochs: 300,
-        patience: 30,
-        plateau_patience: 10,
+        epochs: 150,
+        patience: 15,
+        plateau_patience: 6,
         batch_size: 32,
         learning_rate: 3e-3,
         ..AutoencoderSpec::default()

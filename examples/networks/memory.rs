@@ -15,7 +15,7 @@ const DISTANCES: [usize; 7] = [4, 8, 16, 32, 64, 128, 256];
 const SEEDS: u64 = 5;
 const UNITS: usize = 16;
 const BATCH: usize = 32;
-const STEPS: usize = 400;
+const STEPS: usize = 300;
 const NETWORKS: [&str; 4] = ["simple RNN", "GRU", "LSTM", "attention"];
 
 /// The tables and the picture.
