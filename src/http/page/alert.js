@@ -1,7 +1,7 @@
 // One alert: what, when, how sure, which channels, before and after, and what a person may do about it.
 
 import { all, get, post, query, segment } from "./api.js";
-import { labelText } from "./alerts.js";
+import { alertItem, labelText } from "./alerts.js";
 import { bandWidths } from "./band.js";
 import { ChannelChart, channelKey, tellStep } from "./channel_chart.js";
 import { duration, ms, time } from "./clock.js";
@@ -10,6 +10,7 @@ import { historyOf } from "./history.js";
 import * as live from "./live.js";
 import { channelColumns, evidenceColumns, loadRows, scoreColumns, stride } from "./rows.js";
 import { evidenceChart as newEvidenceChart, scoreChart as newScoreChart } from "./score_charts.js";
+import { askSilence, endSilence } from "./silences.js";
 import { difference, howSure, number, percent, sentence, stateBadge, word } from "./words.js";
 
 const ROWS_AROUND = 120;
@@ -49,6 +50,9 @@ export async function alertView(root, id) {
   const key = channelKey();
   const chartsBox = h("section", { class: "card", "aria-labelledby": "around" }, h("div", { class: "chart-title" }, h("h2", { id: "around" }, "Before, during and after"), key));
   const moreCharts = h("div", { class: "row" });
+  const incident = h("section", { class: "card", "aria-labelledby": "incident", hidden: true });
+  const checked = h("p", { class: "soft", role: "status" });
+  const checkButton = h("button", { type: "button", onclick: check }, "Compute the score again");
   const closer = h("a", { class: "button" }, "Look closer in the series view");
   const history = h("section", { class: "card", "aria-labelledby": "history" });
 
@@ -68,12 +72,12 @@ export async function alertView(root, id) {
   function render() {
     heading.textContent = sentence(alert);
     heading.dataset.title = `${alert.series}: ${sentence(alert)}`;
-    badges.replaceChildren(stateBadge(alert.state === "open" ? alert.severity : "resolved", alert.state === "open" ? `open, ${word(alert.severity)}` : "resolved"), h("span", { class: "soft" }, word(alert.kind)));
+    badges.replaceChildren(stateBadge(alert.state === "open" ? alert.severity : "resolved", alert.state === "open" ? `open, ${word(alert.severity)}` : "resolved"), h("span", { class: "soft" }, word(alert.kind)), ...(alert.silenced_by?.length ? [h("span", { class: "state no_data" }, "silenced")] : []));
     const length = until() - ms(alert.opened_at);
     lead.replaceChildren(...leadOf(alert, length));
     facts.replaceChildren(
       fact("opened", time(alert.opened_at)), fact(alert.resolved_at ? "resolved" : "open for", alert.resolved_at ? [time(alert.resolved_at), ` (after ${duration(length)})`] : duration(length)),
-      fact("highest live score", `${number(alert.peak_score)} (1 is notable)`), fact("evidence", `${number(alert.evidence)} (opens at 1)`), fact("p-value", number(alert.p_value, 2)), fact("severity", word(alert.severity)),
+      fact("highest live score", `${number(alert.peak_score)} (1 is notable)`), fact("evidence", `${number(alert.evidence)} (opens at 1)`), fact("p-value", number(alert.p_value, 2)), fact("severity", word(alert.severity)), ...(alert.openings > 1 ? [fact("came back", `${alert.openings - 1} ${alert.openings === 2 ? "time" : "times"}, folded into this alert`)] : []),
       fact("alarm budget", alert.alarm_budget || "–"),
       fact("judged by", alert.model_id ? link(`#/models/${segment(alert.model_id)}`, `model ${alert.model_id.slice(0, 8)}`) : "a rule, no model"));
     const [from, to] = bounds();
@@ -104,7 +108,7 @@ export async function alertView(root, id) {
   function renderActions() {
     const label = labelText(alert);
     // Buttons that say the same stay where they are, under the finger that is about to press one.
-    const key = [alert.acknowledged_at, label].join("|");
+    const key = [alert.acknowledged_at, label, alert.note, alert.silenced_by?.join()].join("|");
     if (actions.dataset.key === key) return;
     actions.dataset.key = key;
     fill(actions, 
@@ -112,9 +116,14 @@ export async function alertView(root, id) {
         ? h("span", { class: "soft" }, "Acknowledged ", time(alert.acknowledged_at))
         : h("button", { type: "button", class: "primary", onclick: () => act("Acknowledged.", () => post(`alerts/${segment(id)}/acknowledge`)) }, "Acknowledge"),
       ...(label
-        ? [h("span", {}, `Labelled: ${label}`), h("button", { type: "button", onclick: () => act("Label taken back.", () => post(`alerts/${segment(id)}/label`, { label: null })) }, "Undo label")]
-        : [h("button", { type: "button", onclick: () => askLabel(true) }, "It was right"), h("button", { type: "button", onclick: () => askLabel(false) }, "False alarm…")]));
+        ? [h("span", {}, `Labelled: ${label}`, alert.note ? h("span", { class: "soft" }, ` “${alert.note}”`) : null), h("button", { type: "button", onclick: () => act("Label taken back.", () => post(`alerts/${segment(id)}/label`, { label: null })) }, "Undo label")]
+        : [h("button", { type: "button", onclick: () => askLabel(true) }, "It was right"), h("button", { type: "button", onclick: () => askLabel(false) }, "False alarm…")]),
+      alert.silenced_by?.length
+        ? h("button", { type: "button", onclick: () => act("The silence is over.", () => Promise.all(alert.silenced_by.map(endSilence)).then(reread)) }, "End silence")
+        : alert.silenced_by && h("button", { type: "button", onclick: () => askSilence(alert, () => act("Silenced.", reread)) }, "Silence…"));
   }
+
+  const reread = () => get(`alerts/${segment(id)}`);
 
   async function act(text, request) {
     const focused = document.activeElement?.textContent;
@@ -148,6 +157,7 @@ export async function alertView(root, id) {
       const list = (alerts) => h("ul", {}, alerts.map((other) => h("li", {}, time(other.opened_at), ` ${sentence(other)}`)));
       preview.replaceChildren(h("p", {}, found.summary),
         found.would_vanish.length ? h("div", {}, h("strong", {}, `Would not have opened: ${found.would_vanish.length}`), list(found.would_vanish)) : "",
+        found.would_come_back?.length ? h("div", {}, h("strong", {}, `Would open again: ${found.would_come_back.length}`), list(found.would_come_back)) : "",
         found.would_be_lost.length ? h("div", { class: "note bad" }, h("strong", {}, `Confirmed alerts that would be lost: ${found.would_be_lost.length}`), list(found.would_be_lost)) : "");
     } catch (error) {
       preview.replaceChildren(h("p", { class: "soft" }, `There is no preview: ${error.message}`));
@@ -165,6 +175,28 @@ export async function alertView(root, id) {
         h("p", { class: "soft" }, "Share: how much of the score is owed to the channel. Values at the worst row of the alert so far, in the sender's own unit.")] : [h("p", { class: "soft" }, "No channel is named.")]));
   }
 
+  // Alerts of the same site that overlap this one in time.
+  async function renderIncident() {
+    const day = 86_400e3;
+    const range = { start: new Date(ms(alert.opened_at) - 7 * day).toISOString(), end: new Date(until() + 1).toISOString(), limit: 1000 };
+    const found = (await get(`incidents${query(range)}`)).data.find((one) => one.members.some((member) => member.id === id));
+    const others = (found?.members ?? []).filter((member) => member.id !== id && member.series !== alert.series);
+    incident.hidden = others.length === 0;
+    if (others.length) incident.replaceChildren(h("h2", { id: "incident" }, `At the same time${found.site ? ` at ${found.site}` : ""}: one incident, ${others.length + 1} alerts`), h("div", { class: "too-long", tabindex: "0", role: "group", "aria-label": "Alerts of the same incident" }, others.map((other) => alertItem(other))));
+  }
+
+  // Computes every score around the alert again and says whether it equals what was stored.
+  async function check() {
+    checked.textContent = "Computing every score again from the stored rows, model and calibration…";
+    try {
+      const found = await get(`alerts/${segment(id)}/explanation`);
+      const equal = found.n_rebuilt === 0 ? "No score could be computed again." : found.is_equal ? `All ${found.n_rebuilt} scores computed again equal the stored ones, to the last bit.` : `${found.n_equal} of ${found.n_rebuilt} scores computed again equal the stored ones to the last bit; the largest difference is ${number(found.difference_max)}.`;
+      fill(checked, [equal, ...found.notes].join(" "), " ", h("a", { href: `/api/v1/alerts/${segment(id)}/explanation` }, "Row by row, as JSON"));
+    } catch (error) {
+      checked.textContent = `Not done: ${error.message}`;
+    }
+  }
+
   async function refresh() {
     alert = await get(`alerts/${segment(id)}`);
     one = await get(`series/${segment(alert.series)}`);
@@ -173,11 +205,12 @@ export async function alertView(root, id) {
     widths ??= await bandWidths(alert.series, ms(alert.opened_at), stride(one)).catch(() => null);
     chartChannels();
     if (root.isConnected) render();
+    if (alert.silenced_by) await renderIncident();
   }
 
   root.replaceChildren(
     h("div", { class: "heading" }, link(`#/series/${segment(alert.series)}`, alert.series), heading, badges),
-    h("section", { class: "card", "aria-label": "At a glance" }, lead, actions, done, h("details", {}, h("summary", {}, "Numbers behind it"), facts)), channels, chartsBox, history);
+    h("section", { class: "card", "aria-label": "At a glance" }, lead, actions, done, h("details", {}, h("summary", {}, "Numbers behind it"), facts, alert.silenced_by && [h("div", { class: "row" }, checkButton), checked])), incident, channels, chartsBox, history);
   await refresh();
   let dueAt = null;
   live.listen({

@@ -5,6 +5,7 @@ import { duration, ms, time } from "./clock.js";
 import { announce, h, link } from "./dom.js";
 import * as live from "./live.js";
 import { countOpen } from "./open_count.js";
+import { askSilence, endSilence, silenceItem, silences } from "./silences.js";
 import { howSure, number, sentence, stateBadge } from "./words.js";
 
 export const labelText = (alert) => ({ true: "true alert", false: "false alarm" })[String(alert.label)] ?? null;
@@ -12,7 +13,7 @@ export const labelText = (alert) => ({ true: "true alert", false: "false alarm" 
 // One alert in a list.
 export function alertItem(alert, { withSeries = true } = {}) {
   const length = alert.resolved_at ? duration(ms(alert.resolved_at) - ms(alert.opened_at)) : null;
-  const marks = [alert.acknowledged_at ? "acknowledged" : null, labelText(alert)].filter(Boolean).join(", ");
+  const marks = [alert.openings > 1 ? `opened ${alert.openings} times` : null, alert.silenced_by?.length ? "silenced" : null, alert.acknowledged_at ? "acknowledged" : null, labelText(alert)].filter(Boolean).join(", ");
   return h("div", { class: "alert-item", "data-alert": alert.id },
     stateBadge(alert.state === "open" ? alert.severity : "resolved", alert.state === "open" ? alert.severity : "resolved"),
     h("span", { class: "what" }, link(`#/alerts/${segment(alert.id)}`, withSeries ? `${alert.series}: ${sentence(alert)}` : sentence(alert))),
@@ -45,9 +46,22 @@ export async function alertsView(root) {
       h("button", { type: "button", "aria-pressed": String(state === value), onclick: () => { state = value; renderSegments(); load().catch(fail); } }, text)));
   }
 
+  const silenced = h("section", { class: "card", "aria-labelledby": "silences" });
+  async function loadSilences() {
+    // Alerts say by what they are silenced where there are silences.
+    silenced.hidden = !shown.some((alert) => alert.silenced_by);
+    if (silenced.hidden) return;
+    const found = await silences();
+    const changed = () => load().then(loadSilences).catch(fail);
+    silenced.replaceChildren(h("div", { class: "row spread" }, h("h2", { id: "silences" }, "Silences"), h("button", { type: "button", onclick: () => askSilence(null, changed) }, "New silence…")),
+      found.length ? h("div", {}, found.map((silence) => silenceItem(silence, () => endSilence(silence.id).then(changed, fail))))
+        : h("p", { class: "soft" }, "Nothing is silenced. Silence a machine while it is being worked on, from one of its alerts or here: nobody is told, and everything is still found and stored."));
+  }
+
   renderSegments();
   await load();
-  root.replaceChildren(h("div", { class: "row spread" }, heading, segments), h("section", { class: "card", "aria-label": "Alerts" }, list, more));
+  await loadSilences();
+  root.replaceChildren(h("div", { class: "row spread" }, heading, segments), silenced, h("section", { class: "card", "aria-label": "Alerts" }, list, more));
   live.listen({
     onEvent: (name, event) => {
       if (name !== "transition" && name !== "alert_changed") return;
@@ -55,7 +69,7 @@ export async function alertsView(root) {
       load().catch(() => {});
       countOpen();
     },
-    onCatchUp: () => load().catch(() => {}),
+    onCatchUp: () => load().then(loadSilences).catch(() => {}),
   });
-  return {};
+  return { leave: () => document.getElementById("dialog").close() };
 }
