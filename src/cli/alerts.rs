@@ -41,9 +41,11 @@ const COLUMNS: &[Column<AlertView>] = &[
     Column("severity", |a| a.severity.as_str().into()),
     Column("opened_at", |a| a.opened_at.into()),
     Column("resolved_at", |a| a.resolved_at.into()),
+    Column("openings", |a| u64::from(a.openings).into()),
     Column("peak_score", |a| a.peak_score.into()),
     Column("p_value", |a| a.p_value.into()),
     Column("channels", |a| blamed(a).into()),
+    Column("silenced_by", |a| (!a.silenced_by.is_empty()).then(|| a.silenced_by.join(" ")).into()),
     Column("acknowledged_at", |a| a.acknowledged_at.into()),
     Column("label", |a| a.label.map(|is_true| if is_true { "true" } else { "false" }).into()),
 ];

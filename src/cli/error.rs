@@ -18,14 +18,6 @@ pub enum CliError {
     /// Reading or writing failed.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// A part that the command needs is not in this version.
-    #[error("`kilter {command}` is not in this version yet: {missing}")]
-    NotYet {
-        /// The command.
-        command: &'static str,
-        /// What is missing.
-        missing: &'static str,
-    },
 }
 
 impl CliError {
@@ -43,7 +35,7 @@ impl CliError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             _ if self.is_closed_pipe() => ExitCode::SUCCESS,
-            Self::Failed(_) | Self::Io(_) | Self::NotYet { .. } => ExitCode::from(1),
+            Self::Failed(_) | Self::Io(_) => ExitCode::from(1),
             Self::Usage(_) => ExitCode::from(2),
             Self::Configuration(_) => ExitCode::from(78),
         }

@@ -10,7 +10,7 @@ use crate::evaluate::{JudgedSeries, SeriesRows};
 use crate::ingest::Recording;
 use crate::pipeline::{SeriesSpec, WarmUp, WatchSpec};
 use crate::series::{SeriesId, Stride, Timestamp};
-use crate::verdict::{AlarmBudget, BudgetPeriod, DecisionSpec};
+use crate::verdict::{AlarmBudget, AlertSpec, BudgetPeriod, DecisionSpec};
 use crate::windowing::{GridKind, GridSpec};
 
 /// Columns of the score CSV. Once released, only ever followed by more.
@@ -30,6 +30,7 @@ pub(super) fn series_spec(config: Option<&Path>) -> Result<SeriesSpec, CliError>
         detector: DetectorSpec::default(),
         decision: DecisionSpec::default(),
         alarm_budget: AlarmBudget::default(),
+        alerts: AlertSpec::default(),
         warm_up: WarmUp::default(),
         watches: WatchSpec::default(),
         channels_max: usize::MAX,

@@ -5,24 +5,55 @@ use serde_json::json;
 use super::CliError;
 use super::source::SourceArgs;
 
-/// Say whether an alert was true
+/// Say whether an alert was true. A false alarm teaches the judge of its series; none takes the label back
 #[derive(Debug, clap::Args)]
 pub(super) struct LabelArgs {
     /// The alert's id.
     alert: String,
-    /// true when it was right, false when it was a false alarm.
-    #[arg(action = clap::ArgAction::Set)]
-    is_true: bool,
+    /// true when it was right, false when it was a false alarm, none to take the label back.
+    #[arg(value_parser = parse_label)]
+    label: Label,
     /// Anything to remember about it.
     #[arg(long)]
     note: Option<String>,
+    /// Say what the label would do to past alerts, and change nothing.
+    #[arg(long)]
+    preview: bool,
     #[command(flatten)]
     source: SourceArgs,
 }
 
+/// What a person says; none takes it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Label(Option<bool>);
+
+fn parse_label(text: &str) -> Result<Label, String> {
+    match text {
+        "true" => Ok(Label(Some(true))),
+        "false" => Ok(Label(Some(false))),
+        "none" => Ok(Label(None)),
+        _ => Err("allowed: true, false, none".to_owned()),
+    }
+}
+
 /// Runs the command.
 pub(super) fn run(args: &LabelArgs) -> Result<(), CliError> {
-    let alert = args.source.act(&args.alert, "label", &json!({"label": args.is_true, "note": args.note}))?;
-    println!("alert {} of {} labelled {}", alert.id, alert.series, args.is_true);
+    if args.preview {
+        let Some(label) = args.label.0 else {
+            return Err(CliError::Usage("--preview is for true and false".to_owned()));
+        };
+        let preview = args.source.open()?.label_preview(&args.alert, label)?;
+        println!("{}", preview.summary);
+        for alert in &preview.would_vanish {
+            let confirmed = if alert.label == Some(true) { ", CONFIRMED" } else { "" };
+            println!("would not have opened: {} of {} at {}{confirmed}", alert.id, alert.series, alert.opened_at);
+        }
+        return Ok(());
+    }
+    let alert = args.source.act(&args.alert, "label", &json!({"label": args.label.0, "note": args.note}))?;
+    match args.label.0 {
+        Some(label) => println!("alert {} of {} labelled {label}", alert.id, alert.series),
+        None => println!("alert {} of {} has no label any more", alert.id, alert.series),
+    }
     Ok(())
 }

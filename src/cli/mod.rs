@@ -10,6 +10,7 @@ mod demo;
 mod error;
 mod evaluate;
 mod explain;
+mod incidents;
 mod judging;
 mod label;
 mod models;
@@ -22,6 +23,7 @@ mod scores;
 mod series;
 mod silence;
 mod source;
+mod targets;
 mod train;
 
 pub use error::CliError;
@@ -52,10 +54,12 @@ enum Command {
     Series(series::SeriesArgs),
     Scores(scores::ScoresArgs),
     Alerts(alerts::AlertsArgs),
+    Incidents(incidents::IncidentsArgs),
     Explain(explain::ExplainArgs),
     Acknowledge(acknowledge::AcknowledgeArgs),
     Label(label::LabelArgs),
     Silence(silence::SilenceArgs),
+    Targets(targets::TargetsArgs),
 }
 
 impl Cli {
@@ -76,10 +80,12 @@ impl Cli {
             Command::Series(args) => series::run(&args),
             Command::Scores(args) => scores::run(&args),
             Command::Alerts(args) => alerts::run(&args),
+            Command::Incidents(args) => incidents::run(&args),
             Command::Explain(args) => explain::run(&args),
             Command::Acknowledge(args) => acknowledge::run(&args),
             Command::Label(args) => label::run(&args),
             Command::Silence(args) => silence::run(&args),
+            Command::Targets(args) => targets::run(&args),
         }
     }
 }

@@ -9,13 +9,16 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 
 use super::CliError;
-use crate::http::HttpConfig;
 use crate::http::view::{
-    ActivationView, AlertView, ModelView, Moment, Page, ScoreRowView, SeriesView, TakeOverView, TransitionView,
+    ActivationView, AlertView, DeadLetterView, ExplanationView, IncidentView, ModelView, Moment, Page, ScoreRowView,
+    SeriesView, SilenceView, TakeOverView, TargetView, TransitionView,
 };
+use crate::http::{HttpConfig, LabelPreview, NewSilence};
+use crate::notify::SilenceRequest;
+use crate::pipeline::explain;
 use crate::series::{HumanDuration, SeriesId, Timestamp};
 use crate::store::{AlertQuery, ReadError, Reader, RowQuery, SeriesQuery, Store, StoreConfig};
-use crate::verdict::{Alert, AlertId, AlertState, SeriesState};
+use crate::verdict::{Alert, AlertId, AlertState, SeriesState, incidents};
 
 /// Rows asked for at a time.
 const PAGE: u32 = 10_000;
@@ -82,16 +85,50 @@ impl SourceArgs {
     /// directory is opened for writing, which needs the service to be stopped.
     pub(super) fn act(&self, id: &str, deed: &str, body: &serde_json::Value) -> Result<AlertView, CliError> {
         if let Some(dir) = &self.data_dir {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let done = runtime.block_on(act_in(&StoreConfig::in_dir(dir), id, deed, body))?;
+            let done = write_in(dir, async |store| act_in(store, id, deed, body).await)?;
             return done.map(AlertView::from).ok_or_else(|| CliError::failed(format!("no alert {id:?}")));
         }
+        self.send(|agent, base| agent.post(format!("{base}/api/v1/alerts/{}/{deed}", encode(id))).send_json(body))
+    }
+}
+
+impl SourceArgs {
+    /// Makes a silence.
+    pub(super) fn add_silence(&self, new: &NewSilence) -> Result<SilenceView, CliError> {
+        let now = Moment::now().0;
+        if let Some(dir) = &self.data_dir {
+            let spec = SilenceRequest::from(new.clone()).check(now).map_err(|e| CliError::Usage(e.to_string()))?;
+            return write_in(dir, async |store| {
+                let silence = store.add_silence(spec, now).await.map_err(CliError::failed)?;
+                Ok(SilenceView::new(&silence, now))
+            });
+        }
+        self.send(|agent, base| agent.post(format!("{base}/api/v1/silences")).send_json(new))
+    }
+
+    /// Ends a silence.
+    pub(super) fn expire_silence(&self, id: &str) -> Result<SilenceView, CliError> {
+        let now = Moment::now().0;
+        if let Some(dir) = &self.data_dir {
+            return write_in(dir, async |store| {
+                let silence = store.expire_silence(id, now).await.map_err(CliError::failed)?;
+                let silence = silence.ok_or_else(|| CliError::failed(format!("no silence {id:?}")))?;
+                Ok(SilenceView::new(&silence, now))
+            });
+        }
+        self.send(|agent, base| agent.delete(format!("{base}/api/v1/silences/{}", encode(id))).call())
+    }
+
+    /// Asks a running service to do something; its answer, or its refusal in its own words.
+    fn send<T: DeserializeOwned>(
+        &self,
+        ask: impl Fn(&ureq::Agent, &str) -> Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<T, CliError> {
         let Source::Service { agent, base } = self.open()? else {
             return Err(CliError::Usage("name --data-dir or --url".to_owned()));
         };
         let failed = |error: ureq::Error| CliError::failed(format!("{base}: {error}"));
-        let path = format!("{base}/api/v1/alerts/{}/{deed}", encode(id));
-        let mut answer = agent.post(path).send_json(body).map_err(failed)?;
+        let mut answer = ask(&agent, &base).map_err(failed)?;
         if !answer.status().is_success() {
             return Err(refusal(answer));
         }
@@ -99,26 +136,27 @@ impl SourceArgs {
     }
 }
 
-async fn act_in(
-    config: &StoreConfig,
-    id: &str,
-    deed: &str,
-    body: &serde_json::Value,
-) -> Result<Option<Alert>, CliError> {
-    // The store makes what is not there; a mistyped directory must not become one.
-    Reader::open(config).await.map_err(CliError::failed)?.close().await;
-    let store = Store::open(config).await.map_err(CliError::failed)?;
+/// Opens a data directory for writing, which needs the service to be stopped, and does something there.
+fn write_in<T>(dir: &std::path::Path, deed: impl AsyncFnOnce(&Store) -> Result<T, CliError>) -> Result<T, CliError> {
+    let config = StoreConfig::in_dir(dir);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // The store makes what is not there; a mistyped directory must not become one.
+        Reader::open(&config).await.map_err(CliError::failed)?.close().await;
+        let store = Store::open(&config).await.map_err(CliError::failed)?;
+        let done = deed(&store).await;
+        store.close().await.map_err(CliError::failed)?;
+        done
+    })
+}
+
+async fn act_in(store: &Store, id: &str, deed: &str, body: &serde_json::Value) -> Result<Option<Alert>, CliError> {
     let id = AlertId(id.to_owned());
     let done = match deed {
-        "label" => {
-            let (label, note) = (body["label"].as_bool(), body["note"].as_str());
-            store.label(&id, label, note).await
-        }
+        "label" => store.label(&id, body["label"].as_bool(), body["note"].as_str()).await,
         _ => store.acknowledge(&id, Moment::now().0).await,
     };
-    let done = done.map_err(CliError::failed)?;
-    store.close().await.map_err(CliError::failed)?;
-    Ok(done)
+    done.map_err(CliError::failed)
 }
 
 /// Where questions go.
@@ -226,10 +264,12 @@ impl Source {
                     if let Some(series) = series {
                         reader.one_series(series).await?;
                     }
-                    reader.alerts(&query).await
+                    Ok((reader.alerts(&query).await?, reader.silences(None).await?))
                 };
-                let alerts = runtime.block_on(ask).map_err(CliError::failed)?;
-                Ok(alerts.into_iter().map(AlertView::from).collect())
+                let asked: Result<_, ReadError> = runtime.block_on(ask);
+                let (alerts, silences) = asked.map_err(CliError::failed)?;
+                let now = Moment::now().0;
+                Ok(alerts.into_iter().map(|alert| AlertView::new(alert, &silences, now)).collect())
             }
             Self::Service { .. } => {
                 let parts = [
@@ -239,6 +279,80 @@ impl Source {
                 ];
                 self.pages(format!("/api/v1/alerts{}", query(&parts)))
             }
+        }
+    }
+
+    /// Why an alert opened, with so many rows before and after it.
+    pub(super) fn explanation(&self, id: &str, margin: u32) -> Result<ExplanationView, CliError> {
+        match self {
+            Self::Store { runtime, reader } => {
+                let context = runtime.block_on(reader.alert_context(&AlertId(id.to_owned()), margin));
+                let context = context.map_err(CliError::failed)?;
+                let context = context.ok_or_else(|| CliError::failed(format!("no alert {id:?}")))?;
+                Ok(explain(context).into())
+            }
+            Self::Service { .. } => self.get(&format!("/api/v1/alerts/{}/explanation?margin={margin}", encode(id))),
+        }
+    }
+
+    /// What a label would do.
+    pub(super) fn label_preview(&self, id: &str, label: bool) -> Result<LabelPreview, CliError> {
+        match self {
+            Self::Store { runtime, reader } => runtime.block_on(async {
+                let alert = reader.alert(&AlertId(id.to_owned())).await.map_err(CliError::failed)?;
+                let alert = alert.ok_or_else(|| CliError::failed(format!("no alert {id:?}")))?;
+                let context = reader.label_context(&alert.series, alert.kind, LabelPreview::ALERTS_MAX).await;
+                Ok(LabelPreview::judge(&context.map_err(CliError::failed)?, &alert, label))
+            }),
+            Self::Service { .. } => self.get(&format!("/api/v1/alerts/{}/label/preview?label={label}", encode(id))),
+        }
+    }
+
+    /// Silences, the one that ends last first.
+    pub(super) fn silences(&self, expired: bool) -> Result<Vec<SilenceView>, CliError> {
+        match self {
+            Self::Store { runtime, reader } => {
+                let now = Moment::now().0;
+                let found = runtime.block_on(reader.silences((!expired).then_some(now))).map_err(CliError::failed)?;
+                Ok(found.iter().map(|silence| SilenceView::new(silence, now)).collect())
+            }
+            Self::Service { .. } => {
+                self.pages(format!("/api/v1/silences{}", query(&[("expired", expired.then(|| "true".to_owned()))])))
+            }
+        }
+    }
+
+    /// Who is told of alerts, and how far.
+    pub(super) fn targets(&self) -> Result<Vec<TargetView>, CliError> {
+        match self {
+            Self::Store { runtime, reader } => {
+                let rows = runtime.block_on(reader.targets()).map_err(CliError::failed)?;
+                Ok(rows.into_iter().map(TargetView::from).collect())
+            }
+            Self::Service { .. } => self.pages("/api/v1/targets".to_owned()),
+        }
+    }
+
+    /// Notices that receivers have refused for good, the newest first.
+    pub(super) fn dead_letters(&self) -> Result<Vec<DeadLetterView>, CliError> {
+        match self {
+            Self::Store { runtime, reader } => {
+                let rows = runtime.block_on(reader.dead_letters(1_000)).map_err(CliError::failed)?;
+                Ok(rows.into_iter().map(DeadLetterView::from).collect())
+            }
+            Self::Service { .. } => self.pages("/api/v1/dead_letters?limit=1000".to_owned()),
+        }
+    }
+
+    /// Incidents, newest opening first.
+    pub(super) fn incidents(&self) -> Result<Vec<IncidentView>, CliError> {
+        match self {
+            Self::Store { runtime, reader } => {
+                let query = AlertQuery { limit: 10_000, ..AlertQuery::default() };
+                let alerts = runtime.block_on(reader.alerts(&query)).map_err(CliError::failed)?;
+                Ok(incidents(alerts).into_iter().take(1_000).map(IncidentView::from).collect())
+            }
+            Self::Service { .. } => self.pages("/api/v1/incidents?limit=1000".to_owned()),
         }
     }
 

@@ -12,7 +12,7 @@ use super::section::{read_section, read_table, table_at};
 use super::series::{SeriesEntry, read_entries};
 use crate::http::HttpConfig;
 use crate::ingest::mqtt::MqttConfig;
-use crate::notify::NotifyConfig;
+use crate::notify::{EmailFault, NotifyConfig};
 use crate::store::{Retention, StoreConfig};
 
 /// The section `[limits]`.
@@ -117,11 +117,19 @@ fn read_notify(table: &Table, faults: &mut Vec<Fault>) -> NotifyConfig {
     let mut own = table.clone();
     let (mqtt, home_assistant) = (own.remove("mqtt"), own.remove("home_assistant"));
     let rest: NotifyConfig = read_section("notify", &own, faults);
-    let mut names: Vec<&str> = rest.webhooks.iter().map(|webhook| webhook.name.as_str()).collect();
-    names.sort_unstable();
-    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        let allowed = "a name of its own for every webhook".to_owned();
-        faults.push(Fault { path: "notify.webhooks".to_owned(), found: format!("{:?} twice", twice[0]), allowed });
+    let webhooks: Vec<&str> = rest.webhooks.iter().map(|webhook| webhook.name.as_str()).collect();
+    let emails: Vec<&str> = rest.emails.iter().map(|email| email.name.as_str()).collect();
+    for (key, mut names) in [("webhooks", webhooks), ("emails", emails)] {
+        names.sort_unstable();
+        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            let allowed = format!("a name of its own for each of the {key}");
+            faults.push(Fault { path: format!("notify.{key}"), found: format!("{:?} twice", twice[0]), allowed });
+        }
+    }
+    for (index, email) in rest.emails.iter().enumerate() {
+        if let Err(EmailFault { key, found, allowed }) = email.check() {
+            faults.push(Fault { path: format!("notify.emails[{index}].{key}"), found, allowed });
+        }
     }
     NotifyConfig {
         mqtt: read_table("notify.mqtt", mqtt.as_ref(), faults),

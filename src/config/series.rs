@@ -14,7 +14,7 @@ use crate::decode::{PayloadSpec, TopicTemplate};
 use crate::detector::{DetectorSpec, Member};
 use crate::pipeline::{SeriesSpec, WatchSpec};
 use crate::series::{HumanDuration, Stride};
-use crate::verdict::{AlarmBudget, DecisionRule, DecisionSpec};
+use crate::verdict::{AlarmBudget, AlertSpec, DecisionRule, DecisionSpec};
 use crate::windowing::{GridKind, GridSpec};
 
 /// One kind of series: the topics it speaks on, the form of its payloads, and what it is judged by.
@@ -89,7 +89,7 @@ impl Default for SeriesKeys {
 }
 
 /// Tables of an entry: one per member with settings, one per decision rule, one per rule without a score.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "autoencoder",
     "pca",
     "kernel_pca",
@@ -102,6 +102,7 @@ const TABLES: [&str; 12] = [
     "stuck",
     "silent",
     "limits",
+    "alerts",
 ];
 
 /// Every key that `[defaults]` and `[[series]]` know, tables included.
@@ -204,7 +205,8 @@ fn read_entry(path: &str, own: &Table, defaults: &Table, faults: &mut Vec<Fault>
         silent: read_table(&join(path, "silent"), merged.get("silent"), faults),
         limits: read_limits(&join(path, "limits"), merged.get("limits"), faults),
     };
-    compose(path, &merged, (keys, grid, detector, decision, watches), faults)
+    let alerts: AlertSpec = read_table(&join(path, "alerts"), merged.get("alerts"), faults);
+    compose(path, &merged, (keys, grid, detector, decision, (watches, alerts)), faults)
 }
 
 /// The keys of a table that a section knows.
@@ -213,11 +215,14 @@ fn part<T: serde::de::DeserializeOwned>(table: &Table) -> Table {
     table.iter().filter(|(key, _)| known.contains(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
+/// The parts of an entry.
+type Sections = (SeriesKeys, GridSpec, DetectorSpec, DecisionSpec, (WatchSpec, AlertSpec));
+
 /// Checks what only the keys together can tell.
 fn compose(
     path: &str,
     merged: &Table,
-    (keys, grid, mut detector, decision, watches): (SeriesKeys, GridSpec, DetectorSpec, DecisionSpec, WatchSpec),
+    (keys, grid, mut detector, decision, (watches, alerts)): Sections,
     faults: &mut Vec<Fault>,
 ) -> SeriesEntry {
     let mut fault = |key: &str, allowed: String| {
@@ -273,6 +278,7 @@ fn compose(
         decision,
         alarm_budget: keys.alarm_budget,
         watches,
+        alerts,
         warm_up: keys.warm_up_rows.0,
         channels_max: keys.channels_max as usize,
         silence_after_ms: keys.silence_after.as_ms(),

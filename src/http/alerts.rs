@@ -7,7 +7,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::error::{ApiError, Problem};
 use super::extract::{Body, Path, Query};
-use super::live::LiveEvent;
 use super::paging::{Link, check_limit, check_range};
 use super::series::parse_series;
 use super::state::AppState;
@@ -74,7 +73,7 @@ pub(super) async fn list(
             .with("limit", parameters.limit)
             .build()
     });
-    Ok(Json(Page { data: alerts.into_iter().map(AlertView::from).collect(), next }))
+    Ok(Json(Page { data: views(&state, alerts).await?, next }))
 }
 
 /// What a list of at most `limit + 1` alerts becomes as a page of about `limit`.
@@ -115,16 +114,23 @@ pub(super) fn unknown(id: &str) -> ApiError {
 ))]
 pub(super) async fn one(State(state): State<AppState>, Path(id): Path<String>) -> Result<Json<AlertView>, ApiError> {
     let alert = state.reader.alert(&AlertId(id.clone())).await?.ok_or_else(|| unknown(&id))?;
-    Ok(Json(alert.into()))
+    Ok(Json(view(&state, alert).await?))
 }
 
-fn writer(state: &AppState) -> Result<&Store, ApiError> {
+/// Alerts with the silences that hold them.
+pub(super) async fn views(state: &AppState, alerts: Vec<Alert>) -> Result<Vec<AlertView>, ApiError> {
+    let silences = state.reader.silences(None).await?;
+    let now = Moment::now().0;
+    Ok(alerts.into_iter().map(|alert| AlertView::new(alert, &silences, now)).collect())
+}
+
+async fn view(state: &AppState, alert: Alert) -> Result<AlertView, ApiError> {
+    let silences = state.reader.silences(None).await?;
+    Ok(AlertView::new(alert, &silences, Moment::now().0))
+}
+
+pub(super) fn writer(state: &AppState) -> Result<&Store, ApiError> {
     state.store.as_ref().ok_or_else(|| ApiError::Unavailable("this service only reads".to_owned()))
-}
-
-fn tell(state: &AppState, alert: Alert) -> Json<AlertView> {
-    state.live.publish(vec![LiveEvent::AlertChanged(alert.clone())]);
-    Json(alert.into())
 }
 
 /// Says that a person has seen an alert. The first time counts; the alert stays open.
@@ -142,7 +148,7 @@ pub(super) async fn acknowledge(
     Path(id): Path<String>,
 ) -> Result<Json<AlertView>, ApiError> {
     let done = writer(&state)?.acknowledge(&AlertId(id.clone()), Moment::now().0).await?;
-    done.map(|alert| tell(&state, alert)).ok_or_else(|| unknown(&id))
+    Ok(Json(view(&state, done.ok_or_else(|| unknown(&id))?).await?))
 }
 
 /// What a person says an alert was.
@@ -189,7 +195,7 @@ pub(super) async fn label(
         return Err(ApiError::Body(format!("note: found {n_chars} characters, at most {NOTE_CHARS_MAX} are kept")));
     }
     let done = writer(&state)?.label(&AlertId(id.clone()), request.label, request.note.as_deref()).await?;
-    done.map(|alert| tell(&state, alert)).ok_or_else(|| unknown(&id))
+    Ok(Json(view(&state, done.ok_or_else(|| unknown(&id))?).await?))
 }
 
 #[cfg(test)]
@@ -218,6 +224,8 @@ mod tests {
                 model_id: None,
                 acknowledged_at: None,
                 label: None,
+                note: None,
+                openings: 1,
             })
             .collect()
     }

@@ -1,4 +1,4 @@
-//! `alerts/{id}/label/preview`: what the past would look like if the label were acted upon, before it is given.
+//! `alerts/{id}/label/preview`: what a label would do to the past, before it is given.
 
 use axum::Json;
 use axum::extract::State;
@@ -10,11 +10,12 @@ use super::error::{ApiError, Problem};
 use super::extract::{Path, Query};
 use super::state::AppState;
 use super::view::AlertView;
-use crate::store::AlertQuery;
-use crate::verdict::{Alert, AlertId};
+use crate::pipeline::{LabelEffect, preview_label};
+use crate::store::LabelContext;
+use crate::verdict::{Alert, AlertId, AlertKind};
 
-/// Alerts of the series that are looked at, newest first.
-const ALERTS_MAX: u32 = 1_000;
+/// Alerts of the series that are judged again at most, the newest.
+const ALERTS_MAX: usize = 50;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -24,7 +25,7 @@ pub(super) struct PreviewParameters {
     label: bool,
 }
 
-/// What the past of the series would look like if an alert had to gather more evidence than the labelled one did.
+/// What a label would do: the series' newest alerts judged again, by a judge that knows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LabelPreview {
     /// The answer in one or two sentences.
@@ -33,9 +34,18 @@ pub struct LabelPreview {
     pub would_vanish: Vec<AlertView>,
     /// Those of them that a person has confirmed.
     pub would_be_lost: Vec<AlertView>,
+    /// Alerts that were judged again.
+    #[serde(default)]
+    pub n_judged: usize,
+    /// Those of them of which nothing can be said: their rows are gone, or they do not open from their own rows alone.
+    #[serde(default)]
+    pub n_unknown: usize,
+    /// True when the alert itself would not open again.
+    #[serde(default)]
+    pub is_learned: bool,
 }
 
-/// What the past would look like if the label were acted upon. Changes nothing.
+/// What a label would do to the past. Changes nothing.
 #[utoipa::path(get, path = "/api/v1/alerts/{id}/label/preview", tag = "alerts",
     params(("id" = String, Path, description = "Its id"), PreviewParameters),
     responses(
@@ -50,79 +60,71 @@ pub(super) async fn label_preview(
     Query(parameters): Query<PreviewParameters>,
 ) -> Result<Json<LabelPreview>, ApiError> {
     let alert = state.reader.alert(&AlertId(id.clone())).await?.ok_or_else(|| unknown(&id))?;
-    let query = AlertQuery { series: Some(alert.series.clone()), limit: ALERTS_MAX, ..AlertQuery::default() };
-    let alerts = state.reader.alerts(&query).await?;
-    Ok(Json(preview(&alert, alerts, parameters.label)))
+    let context = state.reader.label_context(&alert.series, alert.kind, ALERTS_MAX).await?;
+    // Judging thousands of rows again is work for another thread.
+    let judged = tokio::task::spawn_blocking(move || LabelPreview::judge(&context, &alert, parameters.label)).await;
+    judged.map(Json).map_err(|error| ApiError::Unavailable(error.to_string()))
 }
 
-fn preview(labelled: &Alert, alerts: Vec<Alert>, label: bool) -> LabelPreview {
-    let others: Vec<Alert> =
-        alerts.into_iter().filter(|alert| alert.id != labelled.id && alert.kind == labelled.kind).collect();
-    if label {
-        let summary = format!(
-            "A confirmed alert counts when others are weighed: a later preview says so before one like it would be \
-             lost. This series has {} other alerts of the kind.",
-            others.len()
-        );
-        return LabelPreview { summary, would_vanish: Vec::new(), would_be_lost: Vec::new() };
+impl LabelPreview {
+    /// Alerts of a series that are judged again at most, the newest.
+    pub const ALERTS_MAX: usize = ALERTS_MAX;
+
+    /// Judges past alerts again, as if `alert` had the label.
+    pub fn judge(context: &LabelContext, alert: &Alert, label: bool) -> Self {
+        preview(alert, label, effect(context, alert, label))
     }
-    let n_others = others.len();
-    let would_vanish: Vec<Alert> = others.into_iter().filter(|alert| alert.evidence <= labelled.evidence).collect();
-    let would_be_lost: Vec<AlertView> =
-        would_vanish.iter().filter(|alert| alert.label == Some(true)).cloned().map(AlertView::from).collect();
-    let summary = format!(
-        "Had alerts of this kind needed more evidence than this one gathered ({:.2}), {} of the series' other \
-         {n_others} would not have opened either; {} of those were confirmed. The label is kept with the alert and can be \
-         taken back; it does not by itself change when alerts open.",
-        labelled.evidence,
-        would_vanish.len(),
-        would_be_lost.len(),
-    );
-    LabelPreview { summary, would_vanish: would_vanish.into_iter().map(AlertView::from).collect(), would_be_lost }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::series::{SeriesId, Timestamp};
-    use crate::verdict::{AlertKind, AlertState, Severity};
+fn effect(context: &LabelContext, alert: &Alert, label: bool) -> LabelEffect {
+    let nothing = |reason: String| LabelEffect { nothing: Some(reason), ..LabelEffect::default() };
+    if alert.kind != AlertKind::Anomaly {
+        return nothing(format!("a rule without a score judges alerts of the kind {}", alert.kind));
+    }
+    let (bundle, checkpoint) = match (&context.bundle, &context.checkpoint) {
+        (Ok(bundle), Some(checkpoint)) => (bundle, checkpoint),
+        (Err(reason), _) => return nothing(reason.clone()),
+        (Ok(_), None) => return nothing("the series has no state yet".to_owned()),
+    };
+    let told = (&alert.id, Some(label));
+    preview_label(bundle, &context.channels, &checkpoint.decision, &context.alerts, told).unwrap_or_else(nothing)
+}
 
-    fn alert(id: &str, kind: AlertKind, evidence: f64, label: Option<bool>) -> Alert {
-        Alert {
-            id: AlertId(id.to_owned()),
-            kind,
-            series: SeriesId::parse("pump").unwrap(),
-            state: AlertState::Resolved,
-            severity: Severity::Warning,
-            opened_at: Timestamp::from_ms(0),
-            resolved_at: None,
-            peak_score: 2.0,
-            p_value: 0.01,
-            evidence,
-            alarm_budget: "1 per day".to_owned(),
-            channels: Vec::new(),
-            model_id: None,
-            acknowledged_at: None,
-            label,
+fn preview(alert: &Alert, label: bool, effect: LabelEffect) -> LabelPreview {
+    let confirmed = effect.vanish.iter().filter(|alert| alert.label == Some(true)).cloned();
+    let would_be_lost: Vec<AlertView> = confirmed.map(AlertView::from).collect();
+    let (n_vanish, n_lost) = (effect.vanish.len(), would_be_lost.len());
+    let summary = match (&effect.nothing, label) {
+        (Some(reason), _) => format!("The label is kept with the alert and changes nothing else: {reason}."),
+        (None, false) => {
+            let itself = if effect.is_learned { "would not open again" } else { "would open again all the same" };
+            let lost = match n_lost {
+                0 => "none of them confirmed".to_owned(),
+                n => format!("{n} of them CONFIRMED, which would be lost"),
+            };
+            format!(
+                "What this alert showed would count as ordinary for {}: it {itself}, and of {} other alerts judged again \
+                 {n_vanish} would not have opened, {lost}. The label can be taken back at any time.",
+                alert.series, effect.n_judged
+            )
         }
-    }
-
-    #[test]
-    fn a_false_alarm_would_take_the_weaker_alerts_of_its_kind_and_names_the_confirmed_ones() {
-        let labelled = alert("this", AlertKind::Anomaly, 2.0, None);
-        let all = vec![
-            labelled.clone(),
-            alert("weaker", AlertKind::Anomaly, 1.1, None),
-            alert("weaker, confirmed", AlertKind::Anomaly, 1.9, Some(true)),
-            alert("stronger", AlertKind::Anomaly, 2.1, Some(true)),
-            alert("another kind", AlertKind::Stuck, 1.0, Some(true)),
-        ];
-        let found = preview(&labelled, all.clone(), false);
-        let ids = |alerts: &[AlertView]| alerts.iter().map(|alert| alert.id.clone()).collect::<Vec<_>>();
-        assert_eq!(ids(&found.would_vanish), ["weaker", "weaker, confirmed"]);
-        assert_eq!(ids(&found.would_be_lost), ["weaker, confirmed"]);
-        assert!(found.summary.contains("2 of the series' other 3"), "{}", found.summary);
-        let found = preview(&labelled, all, true);
-        assert!(found.would_vanish.is_empty() && found.would_be_lost.is_empty());
+        (None, true) if alert.label == Some(false) => format!(
+            "The label \"false alarm\" is taken back: {} of {} other alerts judged again would open once more.",
+            effect.come_back.len(),
+            effect.n_judged
+        ),
+        (None, true) => {
+            "A confirmed alert changes no judgement; it counts when others are labelled, whose preview says \
+                         so before one like it would be lost."
+                .to_owned()
+        }
+    };
+    LabelPreview {
+        summary,
+        would_vanish: effect.vanish.into_iter().map(AlertView::from).collect(),
+        would_be_lost,
+        n_judged: effect.n_judged,
+        n_unknown: effect.n_unknown,
+        is_learned: effect.is_learned,
     }
 }

@@ -13,7 +13,10 @@ use utoipa_axum::routes;
 
 use super::error::{ApiError, BODY_BYTES_MAX};
 use super::state::AppState;
-use super::{alerts, assets, docs, health, latents, models, preview, scores, series, stream};
+use super::{
+    alerts, assets, docs, explanation, health, incidents, latents, models, preview, scores, series, silences, stream,
+    targets,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,6 +29,7 @@ use super::{alerts, assets, docs, health, latents, models, preview, scores, seri
     tags(
         (name = "series", description = "Monitored things, their scores and readings"),
         (name = "alerts", description = "Episodes somebody should see"),
+        (name = "silences", description = "Alerts that tell nobody for a while"),
         (name = "models", description = "What judges each series"),
         (name = "health", description = "The service itself"),
     )
@@ -47,6 +51,12 @@ fn routes_and_document() -> (Router<AppState>, Document) {
         .routes(routes!(alerts::acknowledge))
         .routes(routes!(alerts::label))
         .routes(routes!(preview::label_preview))
+        .routes(routes!(explanation::explanation))
+        .routes(routes!(incidents::list))
+        .routes(routes!(targets::targets))
+        .routes(routes!(targets::dead_letters))
+        .routes(routes!(silences::list, silences::add))
+        .routes(routes!(silences::one, silences::expire))
         .routes(routes!(stream::alerts))
         .routes(routes!(stream::live))
         .routes(routes!(models::list))

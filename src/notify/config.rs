@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::EmailNotifier;
 use super::topics::BaseTopic;
+use crate::series::HumanDuration;
 
 /// The section `[notify]`: who is told.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -14,6 +16,8 @@ pub struct NotifyConfig {
     pub home_assistant: HomeAssistantConfig,
     /// HTTP receivers that understand Alertmanager's webhook.
     pub webhooks: Vec<WebhookConfig>,
+    /// People who get e-mail.
+    pub emails: Vec<EmailConfig>,
 }
 
 /// Topics on the broker of `[mqtt]`.
@@ -64,4 +68,57 @@ pub struct WebhookConfig {
     /// Address of this service's pages, for links back.
     #[serde(default)]
     pub external_url: String,
+    /// An escalation: tell only alerts that are open and that nobody has acknowledged for so long. Every alert at once
+    /// when left out.
+    #[serde(default)]
+    pub unacknowledged_for: Option<HumanDuration>,
+}
+
+/// People who get e-mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmailConfig {
+    /// Name, unique among e-mails; it stands in logs and in the store.
+    pub name: String,
+    /// The mail server: `smtp://host:25`, `smtp://host:587?tls=required`, `smtps://host:465`.
+    pub server: String,
+    /// Log-in at the server; none when empty.
+    #[serde(default)]
+    pub username: String,
+    /// Its password.
+    #[serde(default)]
+    pub password: String,
+    /// The sender.
+    pub from: String,
+    /// The receivers.
+    pub to: Vec<String>,
+    /// Address of this service's pages, for links back.
+    #[serde(default)]
+    pub external_url: String,
+    /// An escalation: tell only alerts that are open and that nobody has acknowledged for so long. Every alert at once
+    /// when left out.
+    #[serde(default)]
+    pub unacknowledged_for: Option<HumanDuration>,
+}
+
+/// What is wrong with an [`EmailConfig`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: found {found}, allowed: {allowed}")]
+pub struct EmailFault {
+    /// The key.
+    pub key: &'static str,
+    /// What was found.
+    pub found: String,
+    /// What is allowed.
+    pub allowed: String,
+}
+
+impl EmailConfig {
+    /// Refuses what cannot be sent.
+    ///
+    /// # Errors
+    /// When an address or the server cannot be read.
+    pub fn check(&self) -> Result<(), EmailFault> {
+        EmailNotifier::new(self).map(drop)
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::topics::BaseTopic;
 use crate::series::SeriesId;
 
-/// The device of a series: a problem sensor and a score.
+/// The device of a series: a problem sensor, a score, and buttons that act on the alert that is open.
 pub(super) fn device(base: &BaseTopic, series: &SeriesId) -> Value {
     let id = device_id(series);
     let available_on = base.topic("bridge/state");
@@ -33,6 +33,24 @@ pub(super) fn device(base: &BaseTopic, series: &SeriesId) -> Value {
                 "suggested_display_precision": 2,
                 "state_topic": base.series_topic(series, "score"),
                 "value_template": "{{ value_json.live_score }}",
+            },
+            "acknowledge": {
+                "platform": "button",
+                "unique_id": format!("{id}_acknowledge"),
+                "name": "Acknowledge",
+                "icon": "mdi:check",
+                "command_topic": base.topic("bridge/request/acknowledge"),
+                "payload_press": json!({"series": series.as_str()}).to_string(),
+                "qos": 1,
+            },
+            "false_alarm": {
+                "platform": "button",
+                "unique_id": format!("{id}_false_alarm"),
+                "name": "False alarm",
+                "icon": "mdi:bell-off",
+                "command_topic": base.topic("bridge/request/label"),
+                "payload_press": json!({"series": series.as_str(), "label": false}).to_string(),
+                "qos": 1,
             },
         },
     })

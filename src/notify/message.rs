@@ -5,7 +5,8 @@ use serde::{Serialize, Serializer};
 use crate::pipeline::ScoreRow;
 use crate::series::{SeriesId, Timestamp};
 use crate::verdict::{
-    Alert, AlertChannel, AlertId, AlertKind, AlertState, SeriesState, Severity, Transition, TransitionKind,
+    Alert, AlertChannel, AlertId, AlertKind, AlertState, Matcher, ScheduleSpec, SeriesState, Severity, Silence,
+    SilenceState, Transition, TransitionKind,
 };
 
 fn rfc3339<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
@@ -64,6 +65,8 @@ pub struct AlertMessage<'a> {
     pub acknowledged_at: Option<Timestamp>,
     /// What a person said it was.
     pub label: Option<bool>,
+    /// How often it opened.
+    pub openings: u32,
 }
 
 impl<'a> From<&'a Alert> for AlertMessage<'a> {
@@ -87,6 +90,7 @@ impl<'a> From<&'a Alert> for AlertMessage<'a> {
             model_id: alert.model_id.as_deref(),
             acknowledged_at: alert.acknowledged_at,
             label: alert.label,
+            openings: alert.openings,
         }
     }
 }
@@ -98,6 +102,57 @@ impl<'a> From<&'a Transition> for AlertMessage<'a> {
             sequence: Some(transition.sequence),
             at: Some(transition.at),
             ..Self::from(&transition.alert)
+        }
+    }
+}
+
+/// A silence in Alertmanager's shape.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SilenceMessage<'a> {
+    /// Its name.
+    pub id: &'a str,
+    /// Where it stands.
+    pub status: SilenceStatus,
+    /// All of them must match.
+    pub matchers: &'a [Matcher],
+    /// First moment.
+    #[serde(serialize_with = "rfc3339")]
+    pub starts_at: Timestamp,
+    /// First moment after it.
+    #[serde(serialize_with = "rfc3339")]
+    pub ends_at: Timestamp,
+    /// Only at these local times.
+    pub schedule: Option<&'a ScheduleSpec>,
+    /// Who said so.
+    pub created_by: &'a str,
+    /// Why.
+    pub comment: &'a str,
+    /// Wall clock of the last change.
+    #[serde(serialize_with = "rfc3339")]
+    pub updated_at: Timestamp,
+}
+
+/// Where a silence stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SilenceStatus {
+    /// `pending`, `active` or `expired`.
+    pub state: SilenceState,
+}
+
+impl<'a> SilenceMessage<'a> {
+    /// A silence as it stands at a time.
+    pub fn new(silence: &'a Silence, now: Timestamp) -> Self {
+        Self {
+            id: &silence.id,
+            status: SilenceStatus { state: silence.state(now) },
+            matchers: &silence.spec.matchers,
+            starts_at: silence.spec.starts_at,
+            ends_at: silence.spec.ends_at,
+            schedule: silence.spec.schedule.as_ref().map(crate::verdict::Schedule::spec),
+            created_by: &silence.spec.created_by,
+            comment: &silence.spec.comment,
+            updated_at: silence.updated_at,
         }
     }
 }

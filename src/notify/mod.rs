@@ -7,22 +7,28 @@
 //!
 //! * [`deliver_outbox`]: the loop that serves one [`Notifier`].
 //! * [`MqttPublisher`], [`MqttNotifier`]: MQTT 5 on a connection of its own.
+//! * [`EmailNotifier`]: a plain message by SMTP.
 //! * [`WebhookNotifier`]: Alertmanager's version-4 payload by HTTP, signed.
 
 mod backoff;
 mod config;
 mod delivery;
+mod email;
 mod home_assistant;
 mod message;
 mod mqtt;
+mod request;
 mod signature;
+mod silence_request;
 mod topics;
 mod webhook;
 
 pub use backoff::Backoff;
-pub use config::{HomeAssistantConfig, MqttPublishConfig, NotifyConfig, WebhookConfig};
+pub use config::{EmailConfig, EmailFault, HomeAssistantConfig, MqttPublishConfig, NotifyConfig, WebhookConfig};
 pub use delivery::{DeliveryError, Notifier, deliver_outbox};
-pub use message::AlertMessage;
+pub use email::EmailNotifier;
+pub use message::{AlertMessage, SilenceMessage, SilenceStatus};
 pub use mqtt::{MqttConnection, MqttNotifier, MqttPublisher, MqttPublisherError};
+pub use silence_request::{SilenceRequest, SilenceRequestError};
 pub use topics::{BaseTopic, BaseTopicError};
 pub use webhook::WebhookNotifier;

@@ -43,6 +43,10 @@ impl Notifier for WebhookNotifier {
         &self.target
     }
 
+    fn escalates_after(&self) -> Option<Duration> {
+        self.config.unacknowledged_for.map(|length| length.to_std())
+    }
+
     async fn deliver(&mut self, told: &StoredTransition) -> Result<(), DeliveryError> {
         let body = payload(&self.config, told).to_string();
         let (config, agent) = (Arc::clone(&self.config), self.agent.clone());

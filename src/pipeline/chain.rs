@@ -12,7 +12,7 @@ use crate::bundle::ModelBundle;
 use crate::detector::{Member, RowScratch};
 use crate::series::{Cell, Frame, Timestamp, WindowBuffer};
 use crate::stats::Ewma;
-use crate::verdict::{DecisionSpec, Judge, JudgeState, LevelShift, RowJudgement, StuckWatch, Verdict};
+use crate::verdict::{DecisionSpec, FalseAlarms, Judge, JudgeState, LevelShift, RowJudgement, StuckWatch, Verdict};
 
 /// Version of the saved state; an older one starts the chain anew.
 const STATE_VERSION: u32 = 1;
@@ -156,6 +156,25 @@ impl Chain {
             accepted_shift: judgement.accepted_shift,
             stuck,
         }
+    }
+
+    /// Fused residuals of rows, oldest first, one for each that ends a full window; nothing of the chain changes.
+    pub fn fused_of(&self, frames: &[Frame]) -> Vec<f64> {
+        let mut window = WindowBuffer::new(self.bundle.n_time(), self.channel_indexes.clone());
+        let mut scratch = RowScratch::default();
+        let mut fused = Vec::with_capacity(frames.len());
+        for frame in frames {
+            let is_scored = window.push(frame).is_some_and(|window| self.bundle.detector.score(window, &mut scratch));
+            if is_scored {
+                fused.push(scratch.row.fused);
+            }
+        }
+        fused
+    }
+
+    /// Takes what false alarms have taught, in place of what was told before.
+    pub fn learn(&mut self, false_alarms: &FalseAlarms) {
+        self.judge.learn(false_alarms);
     }
 
     /// After a gap too long to bridge: the window starts anew, smoothing and decision go on.

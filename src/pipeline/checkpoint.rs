@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::FitWanted;
 use super::watches::Watches;
-use crate::series::Timestamp;
-use crate::verdict::{AlertMachine, SeriesState};
+use crate::series::{Stride, Timestamp};
+use crate::verdict::{AlertMachine, DecisionSpec, FalseAlarms, SeriesState};
 
 /// Written before the bytes; another number means another layout.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Why bytes are not a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +53,12 @@ pub struct Checkpoint {
     pub state: SeriesState,
     /// And why.
     pub reason: String,
+    /// How its scores become alerts.
+    pub decision: DecisionSpec,
+    /// Spacing of its rows; none on the row grid.
+    pub stride: Option<Stride>,
+    /// What alerts that people called false have taught the model in charge.
+    pub false_alarms: FalseAlarms,
 }
 
 impl Checkpoint {

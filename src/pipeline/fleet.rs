@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::life::{Heard, Restored, SeriesLife};
+use super::life::{FalseAlarm, Heard, Restored, SeriesLife};
 use super::{FitWanted, Outcome, SeriesSpec, Trained};
 use crate::series::{ChannelName, Reading, SeriesId, Timestamp};
+use crate::verdict::Alert;
 
 /// The pure, synchronous path from readings to outcomes, for every series.
 ///
@@ -109,6 +110,22 @@ impl Pipeline {
         let mut outcomes = Vec::new();
         let is_known = self.lives.get_mut(series).is_some_and(|life| life.activate(model_id, &mut outcomes));
         (is_known, outcomes)
+    }
+
+    /// A person has acknowledged or labelled an alert: what it does next is told with that.
+    pub fn amend(&mut self, said: &Alert) {
+        if let Some(life) = self.lives.get_mut(&said.series) {
+            life.amend(said);
+        }
+    }
+
+    /// Which alerts of a series people call false now, in place of those told before.
+    pub fn on_false_alarms(&mut self, series: &SeriesId, false_alarms: Vec<FalseAlarm>) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        if let Some(life) = self.lives.get_mut(series) {
+            life.on_false_alarms(false_alarms, &mut outcomes);
+        }
+        outcomes
     }
 
     /// A model that was asked for has been fitted.

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::chain::{Chain, Judged, Phase};
 use super::checkpoint::Checkpoint;
-use super::training::channel_indexes;
+use super::rebuild::resume_chain;
 use super::watches::Watches;
 use super::{FitWanted, Outcome, SeriesSpec, TakeOver, Trained};
 use crate::bundle::ModelBundle;
 use crate::series::{ChannelName, Frame, Quality, Reading, SeriesId, Timestamp};
-use crate::verdict::{Alert, AlertKind, AlertMachine, SeriesState, Transition};
+use crate::verdict::{Alert, AlertKind, AlertMachine, FalseAlarms, SeriesState, Transition};
 use crate::windowing::{Assembler, Counts, IndexedReading, OpenRow, Pushed};
 
 /// Closed rows between two checkpoints: a restart replays at most so many rows of a series.
@@ -27,6 +27,16 @@ struct Judging {
     bundle: Arc<ModelBundle>,
     /// False until the first row it judges has been announced.
     is_announced: bool,
+}
+
+impl Judging {
+    /// Lets false alarms teach the judge; what they come to under its model.
+    fn teach(&mut self, false_alarms: &[FalseAlarm], spec: &SeriesSpec) -> FalseAlarms {
+        let spans: Vec<Vec<f64>> = false_alarms.iter().map(|alarm| self.chain.fused_of(&alarm.frames)).collect();
+        let taught = FalseAlarms::gather(&self.bundle.calibration, spec.decision.betting.block_rows, &spans);
+        self.chain.learn(&taught);
+        taught
+    }
 }
 
 /// A fit asked for, and the rows that came since.
@@ -55,12 +65,24 @@ pub(super) struct SeriesLife {
     excluded: Vec<(Timestamp, Timestamp)>,
     alert: AlertMachine,
     watches: Watches,
+    /// Alerts that people called false, and what they have taught the model in charge.
+    false_alarms: Vec<FalseAlarm>,
+    taught: FalseAlarms,
     state: SeriesState,
     reason: String,
     /// Why the last fit failed, until one succeeds.
     fit_fault: Option<String>,
     rows_since_checkpoint: u32,
     last_heard: Timestamp,
+}
+
+/// An alert that people called false.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FalseAlarm {
+    /// When it opened: its rows may be learned from.
+    pub opened_at: Timestamp,
+    /// Its rows, and before them as many as a window and the gathering of evidence reach back; oldest first.
+    pub frames: Vec<Frame>,
 }
 
 /// What became of the readings of one message.
@@ -76,7 +98,7 @@ impl SeriesLife {
     pub(super) fn new(id: SeriesId, spec: Arc<SeriesSpec>, now: Timestamp) -> Self {
         Self {
             assembler: Assembler::new(spec.grid.clone()),
-            alert: AlertMachine::new(id.clone(), AlertKind::Anomaly, spec.alarm_budget.to_string(), Vec::new()),
+            alert: machine(&id, AlertKind::Anomaly, &spec),
             watches: Watches::new(&id),
             next_fit: spec.warm_up.next_fit(0),
             id,
@@ -89,6 +111,8 @@ impl SeriesLife {
             fitting: None,
             judging: None,
             excluded: Vec::new(),
+            false_alarms: Vec::new(),
+            taught: FalseAlarms::default(),
             state: SeriesState::WarmingUp,
             reason: String::new(),
             fit_fault: None,
@@ -146,6 +170,25 @@ impl SeriesLife {
         }
         if silent_ms >= self.spec.silence_after_ms && self.state != SeriesState::NoData {
             self.enter(SeriesState::NoData, now, format!("nothing heard for {} s", silent_ms / 1000), out);
+        }
+    }
+
+    /// What a person has said of an alert.
+    pub(super) fn amend(&mut self, said: &Alert) {
+        self.alert.amend(said);
+        self.watches.amend(said);
+    }
+
+    /// Which alerts people call false now; in place of those told before.
+    pub(super) fn on_false_alarms(&mut self, false_alarms: Vec<FalseAlarm>, out: &mut Vec<Outcome>) {
+        self.false_alarms = false_alarms;
+        if let Some(judging) = &mut self.judging {
+            let taught = judging.teach(&self.false_alarms, &self.spec);
+            if taught != self.taught {
+                self.taught = taught;
+                // A replay after a crash must not judge rows by what was not yet known.
+                self.checkpoint(out);
+            }
         }
     }
 
@@ -281,6 +324,8 @@ impl SeriesLife {
     fn report(&mut self, transition: Transition, out: &mut Vec<Outcome>) {
         let alert = &transition.alert;
         if let Some(resolved_at) = alert.resolved_at.filter(|_| alert.kind != AlertKind::Silent) {
+            // One that came back has a longer span than before.
+            self.excluded.retain(|span| span.0 != alert.opened_at);
             self.excluded.push((alert.opened_at, resolved_at));
         }
         out.push(Outcome::Transition(transition));
@@ -323,7 +368,9 @@ impl SeriesLife {
             return;
         };
         self.next_fit = self.spec.warm_up.next_fit(self.n_usable);
-        let excluded = self.excluded.iter().copied().filter(|span| span.1 > from).collect();
+        // What people called false was ordinary, and may be learned from.
+        let is_true = |span: &(Timestamp, Timestamp)| self.false_alarms.iter().all(|alarm| alarm.opened_at != span.0);
+        let excluded = self.excluded.iter().copied().filter(|span| span.1 > from && is_true(span)).collect();
         let wanted = FitWanted { series: self.id.clone(), from, to: at, excluded, model: None };
         out.push(Outcome::FitWanted(wanted.clone()));
         self.fitting = Some(Fitting { wanted, since: Vec::new(), ready: None });
@@ -399,7 +446,9 @@ impl SeriesLife {
         self.alert.on_model(bundle.id().to_owned(), bundle.channels.clone());
         self.watches.on_model(&bundle);
         self.fit_fault = None;
-        self.judging = Some(Judging { chain, bundle, is_announced: false });
+        let mut judging = Judging { chain, bundle, is_announced: false };
+        self.taught = judging.teach(&self.false_alarms, &self.spec);
+        self.judging = Some(judging);
         if is_first {
             let n_rows = self.n_rows;
             self.say_state(at, out);
@@ -443,6 +492,12 @@ impl SeriesLife {
             watches: self.watches.clone(),
             state: self.state,
             reason: self.reason.clone(),
+            decision: self.judging.as_ref().map_or_else(
+                || self.spec.decision.clone(),
+                |judging| self.spec.decision_for(judging.bundle.calibration.n_rows()),
+            ),
+            stride: self.spec.stride(),
+            false_alarms: self.taught.clone(),
         };
         out.push(Outcome::Checkpoint { series: self.id.clone(), at, bytes: checkpoint.encode() });
     }
@@ -460,9 +515,11 @@ impl SeriesLife {
             life.next_fit = checkpoint.next_fit;
             life.excluded = checkpoint.excluded;
             life.alert = checkpoint.alert;
+            life.alert.follow(life.spec.alerts.clone());
             life.watches = checkpoint.watches;
             life.state = checkpoint.state;
             life.reason = checkpoint.reason;
+            life.taught = checkpoint.false_alarms;
             if let Some(wanted) = checkpoint.fitting {
                 out.push(Outcome::FitWanted(wanted.clone()));
                 life.fitting = Some(Fitting { wanted, since: since_fit, ready: None });
@@ -500,18 +557,9 @@ impl SeriesLife {
         recent: &[Frame],
     ) -> Result<Judging, String> {
         let bundle = bundle.ok_or("it is not in the store")?;
-        let indexes = channel_indexes(&bundle.channels, &self.channels).ok_or("a channel of it is unknown")?;
         let decision = self.spec.decision_for(bundle.calibration.n_rows());
-        let mut chain =
-            Chain::restore(Arc::clone(&bundle), &decision, indexes, state).map_err(|fault| fault.to_string())?;
-        let n_window = bundle.n_time() - 1;
-        let mut before = None;
-        for frame in &recent[recent.len().saturating_sub(n_window)..] {
-            if before.replace(frame.at).is_some_and(|before| self.spec.is_gap(before, frame.at)) {
-                chain.on_gap();
-            }
-            chain.refill(frame);
-        }
+        let told = (&decision, &self.taught);
+        let chain = resume_chain(&bundle, &self.channels, told, self.spec.stride(), state, recent)?;
         Ok(Judging { chain, bundle, is_announced })
     }
 }
@@ -526,6 +574,13 @@ fn alert_reason(alert: &Alert) -> String {
     };
     let channel = alert.channels.first().map_or("the series", |first| first.channel.as_str());
     format!("an alert is open: {channel} {claim}")
+}
+
+/// An alert machine of a series that has said nothing.
+fn machine(series: &SeriesId, kind: AlertKind, spec: &SeriesSpec) -> AlertMachine {
+    let mut machine = AlertMachine::new(series.clone(), kind, spec.alarm_budget.to_string(), Vec::new());
+    machine.follow(spec.alerts.clone());
+    machine
 }
 
 /// What the store kept of a series, oldest frames first.

@@ -6,9 +6,12 @@
 
 mod chain;
 mod checkpoint;
+mod explain;
 mod fleet;
 mod life;
 mod outcome;
+mod preview;
+mod rebuild;
 mod replay;
 mod spec;
 mod training;
@@ -16,9 +19,11 @@ mod watches;
 
 pub use chain::{Chain, Judged, Phase, RestoreError};
 pub use checkpoint::{Checkpoint, CheckpointError};
+pub use explain::{AlertContext, ExplainedRow, Explanation, Rejudged, RowPhase, StoredRow, explain};
 pub use fleet::{Pipeline, Processed};
-pub use life::{Heard, Restored};
+pub use life::{FalseAlarm, Heard, Restored};
 pub use outcome::{FitWanted, Outcome, ScoreRow, SettledRow, TakeOver};
+pub use preview::{LabelEffect, preview_label};
 pub use replay::Replay;
 pub use spec::{LADDER_ROWS, SeriesSpec, WarmUp};
 pub use training::{AdoptError, Trained, adopt, train, train_with};

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 
-use super::{FitWanted, Outcome, Pipeline, train};
+use super::{FalseAlarm, FitWanted, Outcome, Pipeline, train};
 use crate::bundle::{FitError, FitProgress};
 use crate::series::{Frame, Reading, SeriesId, Timestamp};
 
@@ -54,6 +54,11 @@ impl Replay {
         let mut settled = self.settle(outcomes, progress)?;
         settled.extend(self.pipeline.settle_rest());
         Ok(settled)
+    }
+
+    /// Which alerts of a series people call false, from the next row on.
+    pub fn on_false_alarms(&mut self, series: &SeriesId, false_alarms: Vec<FalseAlarm>) -> Vec<Outcome> {
+        self.pipeline.on_false_alarms(series, false_alarms)
     }
 
     /// The pipeline.

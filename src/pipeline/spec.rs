@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::WatchSpec;
 use crate::detector::DetectorSpec;
 use crate::series::{Stride, Timestamp};
-use crate::verdict::{AlarmBudget, DecisionSpec};
+use crate::verdict::{AlarmBudget, AlertSpec, DecisionSpec};
 use crate::windowing::{GridKind, GridSpec};
 
 /// Rows at which models are fitted when nothing else is asked for; after the last one the model is frozen.
@@ -47,6 +47,8 @@ pub struct SeriesSpec {
     pub alarm_budget: AlarmBudget,
     /// What is watched besides the score.
     pub watches: WatchSpec,
+    /// What of its alerts is worth telling.
+    pub alerts: AlertSpec,
     /// When it is fitted.
     pub warm_up: WarmUp,
     /// Channels of a series at most; further ones are refused and counted.

@@ -128,6 +128,13 @@ impl Watches {
         self.stuck.on_flags(at, &Flags { flags, observed, expected: &expected })
     }
 
+    /// What a person has said of an alert.
+    pub(super) fn amend(&mut self, said: &Alert) {
+        for machine in [&mut self.out_of_range, &mut self.stuck, &mut self.silent] {
+            machine.amend(said);
+        }
+    }
+
     /// Open alerts, the one that weighs most first.
     pub(super) fn open(&self) -> impl Iterator<Item = &Alert> {
         [&self.out_of_range, &self.stuck, &self.silent].into_iter().filter_map(AlertMachine::alert)

@@ -11,6 +11,7 @@
 
 mod batch;
 mod keeper;
+mod listener;
 mod measures;
 mod pipeline_task;
 mod refusals;

@@ -6,6 +6,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
 use super::batch::{Answer, Batch, FitJob, Progress};
+use super::listener::Said;
 use super::measures::{self, Intake};
 use super::refusals::Refusals;
 use crate::decode::MessageDecoder;
@@ -30,6 +31,7 @@ pub(super) struct PipelineTask {
     pub(super) messages: mpsc::Receiver<Message>,
     pub(super) answers: mpsc::UnboundedReceiver<Answer>,
     pub(super) activations: mpsc::Receiver<Activation>,
+    pub(super) said: mpsc::UnboundedReceiver<Said>,
     pub(super) batches: mpsc::Sender<Batch>,
     pub(super) progress: broadcast::Sender<Progress>,
     pub(super) connection: watch::Receiver<Connection>,
@@ -66,6 +68,12 @@ impl PipelineTask {
                     self.send(outcomes, Vec::new(), Instant::now()).await?;
                     // An error means that whoever asked has gone.
                     let _ = activation.answer.send(is_known);
+                }
+                Some(said) = self.said.recv() => {
+                    let outcomes = self.on_said(said);
+                    if !outcomes.is_empty() {
+                        self.send(outcomes, Vec::new(), Instant::now()).await?;
+                    }
                 }
                 n_taken = self.messages.recv_many(&mut taken, BATCH_MESSAGES_MAX) => {
                     if n_taken == 0 {
@@ -114,6 +122,16 @@ impl PipelineTask {
             }
         }
         (outcomes, acks)
+    }
+
+    fn on_said(&mut self, said: Said) -> Vec<Outcome> {
+        match said {
+            Said::Amended(alert) => {
+                self.pipeline.amend(&alert);
+                Vec::new()
+            }
+            Said::False(series, alarms) => self.pipeline.on_false_alarms(&series, alarms),
+        }
     }
 
     fn on_answer(&mut self, answer: Answer) -> Vec<Outcome> {

@@ -11,9 +11,18 @@ use crate::store::{ReadError, RestoredSeries, RowQuery, Store};
 /// stored already.
 pub(super) async fn restore(store: &Store, pipeline: &mut Pipeline, now: Timestamp) -> Result<Vec<Outcome>, ReadError> {
     let mut outcomes = Vec::new();
+    let with_false_alarms = store.reader().series_with_false_alarms().await?;
     for kept in store.restore().await? {
+        // Said while the checkpoint was already written.
+        let series = kept.series.clone();
+        let said: Vec<_> = kept.open_alerts.iter().map(|open| open.alert.clone()).collect();
         let restored = complete(store, kept, pipeline.rows_reached_back()).await?;
         outcomes.extend(pipeline.restore(restored, now));
+        said.iter().for_each(|alert| pipeline.amend(alert));
+        if with_false_alarms.contains(&series) {
+            let alarms = store.reader().false_alarms(&series, pipeline.rows_reached_back()).await?;
+            outcomes.extend(pipeline.on_false_alarms(&series, alarms));
+        }
     }
     Ok(outcomes)
 }

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::batch::{Answer, Batch, FitJob, Progress};
 use super::keeper::keep;
+use super::listener::Listener;
 use super::measures::Intake;
 use super::pipeline_task::PipelineTask;
 use super::refusals::Refusals;
@@ -25,10 +26,12 @@ use crate::decode::{MessageDecoder, Route};
 use crate::http::{About, Activation, AppState, Live, Readiness, serve};
 use crate::ingest::Source;
 use crate::ingest::mqtt::{Connection, MqttFault, MqttSource, OptionsError, connect_options};
-use crate::notify::{MqttConnection, MqttPublisher, MqttPublisherError, WebhookNotifier, deliver_outbox};
+use crate::notify::{
+    EmailNotifier, MqttConnection, MqttPublisher, MqttPublisherError, WebhookNotifier, deliver_outbox,
+};
 use crate::pipeline::Pipeline;
 use crate::series::Timestamp;
-use crate::store::{CommitError, OpenError, ReadError, Reader, Store};
+use crate::store::{CommitError, Deed, OpenError, ReadError, Reader, Store};
 
 /// Batches between pipeline and writer: enough that neither waits for a moment of the other, few enough to stay small.
 const BATCHES_QUEUED: usize = 8;
@@ -151,6 +154,9 @@ impl Service {
         for webhook in &config.notify.webhooks {
             store.add_target(&format!("webhook:{}", webhook.name)).await?;
         }
+        for email in &config.notify.emails {
+            store.add_target(&format!("email:{}", email.name)).await?;
+        }
         // Room for every message that may be under way: the store may be slow without the broker noticing.
         let queue_capacity = usize::from(config.mqtt.receive_maximum);
         let source = MqttSource::new(params);
@@ -254,14 +260,28 @@ impl Service {
                 stopped(notifiers_stop.clone()),
             ));
         }
+        for email in &config.notify.emails {
+            match EmailNotifier::new(email) {
+                Ok(mails) => {
+                    drop(notifiers.spawn(deliver_outbox(store.clone(), mails, now, stopped(notifiers_stop.clone()))));
+                }
+                // The configuration was checked; said all the same should it ever differ.
+                Err(fault) => tracing::error!(email = email.name, %fault, "no e-mail is sent"),
+            }
+        }
         let mut publisher = None;
         let mut publishing_task = None;
         if let Some((to_broker, connection)) = publishing {
             notifiers.spawn(deliver_outbox(store.clone(), to_broker.notifier(), now, stopped(notifiers_stop.clone())));
             let (info, health) = (bridge_info(&config), bridge_health(readiness.subscribe()));
+            let connection = connection.answering(store.clone(), now);
             publishing_task = Some(tokio::spawn(connection.run(info, health, stopped(beside_stops.clone()))));
+            notifiers.spawn(tell_board(store.clone(), to_broker.clone(), stopped(notifiers_stop.clone())));
             publisher = Some(to_broker);
         }
+        let (to_said, said) = mpsc::unbounded_channel();
+        let listener = Listener { store: store.clone(), n_time: pipeline.rows_reached_back(), to_pipeline: to_said };
+        let hearing = tokio::spawn(listener.run(beside_stops.clone()));
         let keeper = tokio::spawn(keep(store.clone(), config.retention.clone(), beside_stops));
         let writer = WriterTask {
             store: store.clone(),
@@ -293,6 +313,7 @@ impl Service {
             messages,
             answers,
             activations,
+            said,
             batches: to_writer,
             progress,
             connection: source.connection(),
@@ -340,6 +361,7 @@ impl Service {
             let _ = publishing.await;
         }
         let _ = keeper.await;
+        let _ = hearing.await;
         if let Some(http) = http {
             let _ = http.await;
         }
@@ -386,6 +408,22 @@ fn bridge_health(readiness: watch::Receiver<Readiness>) -> impl Fn() -> serde_js
 async fn stopped(mut stops: watch::Receiver<bool>) {
     // An error means that the supervisor is gone, which is a stop as well.
     let _ = stops.wait_for(|stop| *stop).await;
+}
+
+/// Tells the broker what people do to alerts.
+async fn tell_board(store: Store, publisher: MqttPublisher, stop: impl Future<Output = ()>) {
+    let mut deeds = store.deeds();
+    let tell = async {
+        while let Some(deed) = deeds.recv().await {
+            if let Deed::Acknowledged(alert) | Deed::Labelled(alert) = deed {
+                publisher.amend(&alert);
+            }
+        }
+    };
+    tokio::select! {
+        () = stop => {}
+        () = tell => {}
+    }
 }
 
 fn writer_result(ended: Result<Result<(), CommitError>, tokio::task::JoinError>) -> Result<(), RunError> {

@@ -11,8 +11,9 @@ use tokio::sync::{broadcast, mpsc};
 use super::batch::{Answer, FitJob, Progress};
 use super::measures;
 use crate::bundle::ModelBundle;
-use crate::pipeline::{adopt, train};
-use crate::store::{RowQuery, Store};
+use crate::pipeline::{FitWanted, Trained, adopt, train};
+use crate::series::Timestamp;
+use crate::store::{ReadError, RowQuery, Store};
 
 /// Rows over which the chain of a stored model is warmed before it takes over.
 const ADOPT_ROWS: u32 = 2_000;
@@ -57,6 +58,13 @@ impl Trainer {
         }
     }
 
+    /// Spans of a fit's rows in which a silence held the whole series.
+    async fn silenced(&self, wanted: &FitWanted) -> Result<Vec<(Timestamp, Timestamp)>, ReadError> {
+        let silences = self.store.reader().silences(Some(wanted.from)).await?;
+        let held = silences.iter().filter(|silence| silence.holds_series(&wanted.series));
+        Ok(held.flat_map(|silence| silence.spans(wanted.from, wanted.to.plus_ms(1))).collect())
+    }
+
     fn answer(&self, job: FitJob, runtime: &Handle) -> Answer {
         if job.wanted.model.is_some() {
             return self.adopt(job, runtime);
@@ -72,8 +80,16 @@ impl Trainer {
             let _ = self.progress.send(Progress::Fit { series: series.clone(), progress });
             if self.is_stopping.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        match train(wanted.clone(), &frames, &channels, &spec, &mut report) {
-            Ok(trained) => Answer::Trained(Box::new(trained)),
+        let mut asked = wanted.clone();
+        if !spec.alerts.learn_silenced {
+            match runtime.block_on(self.silenced(&wanted)) {
+                Ok(spans) => asked.excluded.extend(spans),
+                Err(fault) => return Answer::Failed { wanted, reason: format!("silences could not be read: {fault}") },
+            }
+        }
+        match train(asked, &frames, &channels, &spec, &mut report) {
+            // The pipeline knows its question as it asked it.
+            Ok(trained) => Answer::Trained(Box::new(Trained { wanted, ..trained })),
             Err(fault) => Answer::Failed { wanted, reason: fault.to_string() },
         }
     }

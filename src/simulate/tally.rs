@@ -179,6 +179,8 @@ mod tests {
             model_id: None,
             acknowledged_at: None,
             label: None,
+            note: None,
+            openings: 1,
         }
     }
 

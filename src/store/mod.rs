@@ -22,8 +22,8 @@ pub use age::Age;
 pub use config::{DATABASE_FILE, Retention, StoreConfig, StoreUrl, StoreUrlError, Synchronous};
 pub use fault::{CommitError, OpenError, Reaction, ReadError};
 pub use reader::{
-    AlertQuery, ExpectedBuckets, FrameBucket, LatentRow, ModelRow, Reader, RowQuery, ScoreBucket, ScoreView,
-    SeriesQuery, SeriesRow, StoredTransition, TakeOverRow,
+    AlertQuery, DeadLetter, ExpectedBuckets, FrameBucket, HeldNotice, LabelContext, LatentRow, ModelRow, Reader,
+    RowQuery, ScoreBucket, ScoreView, SeriesQuery, SeriesRow, StoredTransition, TakeOverRow, TargetRow,
 };
 pub use restore::{Checkpoint, RestoredAlert, RestoredSeries};
-pub use writer::{Committed, Forgotten, NewModel, Store};
+pub use writer::{Committed, Deed, Forgotten, NewModel, Store};

@@ -157,6 +157,16 @@ pub struct Alert {
     pub acknowledged_at: Option<Timestamp>,
     /// What a person said it was: true alert or false alarm.
     pub label: Option<bool>,
+    /// What the person added to the label.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// How often it opened: one that comes back soon after it resolved is the same one again.
+    #[serde(default = "once")]
+    pub openings: u32,
+}
+
+fn once() -> u32 {
+    1
 }
 
 /// What an alert just did, with the alert as it then was.

@@ -73,8 +73,10 @@ pub struct BettingState {
 pub struct Betting {
     spec: BettingSpec,
     openings_per_row: f64,
-    /// Log block maxima of the calibration, sorted upwards.
+    /// Log block maxima of the calibration and of false alarms, sorted upwards.
     maxima: Vec<f64>,
+    /// Those of the calibration alone.
+    held_out: Vec<f64>,
     median: f64,
     tail_spread: f64,
     /// Baseline step per row, kappa.
@@ -98,6 +100,7 @@ impl Betting {
         Self {
             median: quantile_sorted(&maxima, 0.5),
             tail_spread: (mean(&top) - upper).max(TAIL_SPREAD_MIN),
+            held_out: maxima.clone(),
             maxima,
             kappa,
             level_min,
@@ -139,6 +142,16 @@ impl Betting {
         self.state.n_blocks += 1;
         self.state.block_p = p;
         self.state.baseline.tell()
+    }
+
+    /// Takes block maxima like these as ordinary, in place of those told before. However few they are, together they
+    /// weigh as much as the held-out ones: what a person has said outweighs what was merely never seen.
+    pub fn learn(&mut self, log_maxima: &[f64]) {
+        self.maxima = self.held_out.clone();
+        let copies = self.held_out.len().div_ceil(log_maxima.len().max(1)).max(1);
+        let told = log_maxima.iter().copied().filter(|c| c.is_finite());
+        self.maxima.extend(told.flat_map(|c| std::iter::repeat_n(c, copies)));
+        self.maxima.sort_by(f64::total_cmp);
     }
 
     /// Evidence gathered; an alert opens at 1.0.

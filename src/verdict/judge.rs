@@ -8,7 +8,7 @@ use super::betting::{Betting, BettingState};
 use super::slow_baseline::{LevelShift, SlowBaseline};
 use super::spot::{Spot, SpotState};
 use super::threshold::{ThresholdRule, ThresholdState};
-use super::{Calibration, DecisionRule, DecisionSpec};
+use super::{Calibration, DecisionRule, DecisionSpec, FalseAlarms};
 use crate::series::Timestamp;
 use crate::stats::{Ewma, PValue, SettledKernel};
 
@@ -139,6 +139,16 @@ impl Judge {
     pub fn settle_rest(&self) -> Vec<(Timestamp, f64)> {
         let notable = self.calibration.settled_notable;
         self.settled.settle_rest().into_iter().map(|(at, level)| (at, level / notable)).collect()
+    }
+
+    /// Takes what false alarms have taught, in place of what was told before. No state changes by that: the next row is
+    /// judged by it.
+    pub fn learn(&mut self, false_alarms: &FalseAlarms) {
+        match &mut self.rule {
+            Rule::Betting(rule) => rule.learn(&false_alarms.log_maxima),
+            Rule::Threshold(rule) => rule.learn(false_alarms.live_peak),
+            Rule::Spot(_) => {}
+        }
     }
 
     /// Takes back an accepted level shift: the learned level counts as normal again.

@@ -2,11 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Alert, AlertChannel, AlertId, AlertKind, AlertState, Severity, Transition, TransitionKind};
+use super::{Alert, AlertChannel, AlertId, AlertKind, AlertSpec, AlertState, Severity, Transition, TransitionKind};
 use crate::series::{ChannelName, SeriesId, Timestamp};
 
-/// An alert is critical from this multiple of the notable level on.
-const CRITICAL_SCORE: f64 = 3.0;
 /// Evidence from which an alert is pending.
 const PENDING_EVIDENCE: f64 = 0.5;
 
@@ -66,10 +64,19 @@ pub struct AlertMachine {
     model_id: Option<String>,
     /// The open alert and the sequence number of its last transition.
     open: Option<(Alert, u32)>,
+    /// The alert that resolved last, while it may still come back, and the sequence number of its last transition.
+    last: Option<(Alert, u32)>,
+    /// Verdicts since it resolved.
+    quiet_rows: u32,
+    /// Rows of the open alert that were improbable enough to make it critical.
+    improbable_rows: u32,
     last_evidence: f64,
     /// The worst row since evidence began to gather, while no alert is open. A short fault may be over when it has
     /// gathered enough to open one: who is to blame is read where it stood out most.
     worst: Option<WorstRow>,
+    /// Not kept: what the configuration says now counts.
+    #[serde(skip, default = "AlertSpec::unfolded")]
+    spec: AlertSpec,
 }
 
 /// What an alert tells of a row.
@@ -83,7 +90,25 @@ struct WorstRow {
 impl AlertMachine {
     /// A machine without alert, for verdicts over these channels.
     pub fn new(series: SeriesId, kind: AlertKind, alarm_budget: String, channels: Vec<ChannelName>) -> Self {
-        Self { series, kind, alarm_budget, channels, model_id: None, open: None, last_evidence: 0.0, worst: None }
+        Self {
+            series,
+            kind,
+            alarm_budget,
+            channels,
+            model_id: None,
+            open: None,
+            last: None,
+            quiet_rows: 0,
+            improbable_rows: 0,
+            last_evidence: 0.0,
+            worst: None,
+            spec: AlertSpec::unfolded(),
+        }
+    }
+
+    /// What of its alerts is worth telling from now on.
+    pub fn follow(&mut self, spec: AlertSpec) {
+        self.spec = spec;
     }
 
     /// A model takes over: alerts that open from now on name it.
@@ -97,11 +122,11 @@ impl AlertMachine {
         self.open.as_ref().map(|(alert, _)| alert)
     }
 
-    /// A person has seen or labelled the open alert: later transitions carry it.
-    pub fn amend(&mut self, id: &AlertId, acknowledged_at: Option<Timestamp>, label: Option<bool>) {
-        if let Some((alert, _)) = self.open.as_mut().filter(|(alert, _)| alert.id == *id) {
-            alert.acknowledged_at = acknowledged_at.or(alert.acknowledged_at);
-            alert.label = label.or(alert.label);
+    /// What people have said of the open alert: later transitions carry it.
+    pub fn amend(&mut self, said: &Alert) {
+        for (alert, _) in self.open.iter_mut().chain(&mut self.last).filter(|(alert, _)| alert.id == said.id) {
+            (alert.acknowledged_at, alert.label) = (said.acknowledged_at, said.label);
+            alert.note.clone_from(&said.note);
         }
     }
 
@@ -122,13 +147,19 @@ impl AlertMachine {
             self.remember(verdict);
         }
         match (self.open.is_some(), verdict.is_anomalous) {
-            (false, true) => Some(self.open_alert(verdict)),
+            (false, true) if self.spec.is_worth_telling(&self.channels, verdict) => Some(self.open_alert(verdict)),
             (true, true) => {
                 self.raise(verdict);
                 None
             }
             (true, false) => self.resolve(verdict.at),
-            (false, false) => None,
+            (false, _) => {
+                self.quiet_rows = self.quiet_rows.saturating_add(1);
+                if self.quiet_rows >= self.spec.fold_within_rows {
+                    self.last = None;
+                }
+                None
+            }
         }
     }
 
@@ -168,6 +199,8 @@ impl AlertMachine {
         self.last_evidence = 0.0;
         alert.state = AlertState::Resolved;
         alert.resolved_at = Some(at);
+        self.last = (self.spec.fold_within_rows > 0).then(|| (alert.clone(), sequence + 1));
+        self.quiet_rows = 0;
         Some(Transition { kind: TransitionKind::Resolved, at, sequence: sequence + 1, alert })
     }
 
@@ -181,19 +214,38 @@ impl AlertMachine {
         }
     }
 
+    /// The alert that resolved just now is open again.
+    fn reopen(&mut self, (mut alert, sequence): (Alert, u32), verdict: &Verdict<'_>) -> Transition {
+        alert.state = AlertState::Open;
+        alert.resolved_at = None;
+        alert.openings += 1;
+        let severity = self.severity(verdict.live_score, verdict.p_value);
+        lift(&mut alert, severity, &self.channels, verdict);
+        if let Some(worst) = self.worst.take().filter(|worst| worst.live_score > alert.peak_score) {
+            (alert.peak_score, alert.channels) = (worst.live_score, worst.channels);
+        }
+        self.open = Some((alert.clone(), sequence + 1));
+        Transition { kind: TransitionKind::Opened, at: verdict.at, sequence: sequence + 1, alert }
+    }
+
     fn open_alert(&mut self, verdict: &Verdict<'_>) -> Transition {
+        if let Some(last) = self.last.take() {
+            return self.reopen(last, verdict);
+        }
+        self.improbable_rows = 0;
         let here = || WorstRow {
             live_score: verdict.live_score,
             p_value: verdict.p_value,
             channels: channels(&self.channels, verdict),
         };
         let worst = self.worst.take().unwrap_or_else(here);
+        let severity = self.severity(worst.live_score, verdict.p_value);
         let alert = Alert {
             id: AlertId::new(&self.series, self.kind, verdict.at),
             kind: self.kind,
             series: self.series.clone(),
             state: AlertState::Open,
-            severity: severity(worst.live_score),
+            severity,
             opened_at: verdict.at,
             resolved_at: None,
             peak_score: worst.live_score,
@@ -204,25 +256,37 @@ impl AlertMachine {
             model_id: self.model_id.clone(),
             acknowledged_at: None,
             label: None,
+            note: None,
+            openings: 1,
         };
         self.open = Some((alert.clone(), 1));
         Transition { kind: TransitionKind::Opened, at: verdict.at, sequence: 1, alert }
     }
 
     fn raise(&mut self, verdict: &Verdict<'_>) {
-        let Some((alert, _)) = &mut self.open else { return };
-        alert.p_value = alert.p_value.min(verdict.p_value);
-        alert.evidence = alert.evidence.max(verdict.evidence);
-        alert.severity = alert.severity.max(severity(verdict.live_score));
-        if verdict.live_score > alert.peak_score {
-            alert.peak_score = verdict.live_score;
-            alert.channels = channels(&self.channels, verdict);
+        let severity = self.severity(verdict.live_score, verdict.p_value);
+        if let Some((alert, _)) = &mut self.open {
+            lift(alert, severity, &self.channels, verdict);
         }
+    }
+
+    /// Critical when a row is far beyond what calibration has seen, or when improbable rows have gone on for long.
+    fn severity(&mut self, live_score: f64, p_value: f64) -> Severity {
+        self.improbable_rows += u32::from(p_value <= self.spec.critical_p_value);
+        let is_long = self.improbable_rows >= self.spec.critical_after_rows.max(1);
+        if is_long || live_score >= self.spec.critical_score { Severity::Critical } else { Severity::Warning }
     }
 }
 
-fn severity(live_score: f64) -> Severity {
-    if live_score >= CRITICAL_SCORE { Severity::Critical } else { Severity::Warning }
+/// An open alert after another anomalous row.
+fn lift(alert: &mut Alert, severity: Severity, names: &[ChannelName], verdict: &Verdict<'_>) {
+    alert.p_value = alert.p_value.min(verdict.p_value);
+    alert.evidence = alert.evidence.max(verdict.evidence);
+    alert.severity = alert.severity.max(severity);
+    if verdict.live_score > alert.peak_score {
+        alert.peak_score = verdict.live_score;
+        alert.channels = channels(names, verdict);
+    }
 }
 
 /// Channels of a verdict, most to blame first; equals in the model's order.
@@ -296,5 +360,48 @@ mod tests {
         assert_eq!(alert.channels[0].channel.as_str(), "temp", "row 2 stood out most");
         assert_eq!((alert.peak_score, alert.severity), (3.5, Severity::Critical));
         assert_eq!(alert.opened_at, Timestamp::from_ms(4));
+    }
+
+    fn machine(spec: AlertSpec) -> AlertMachine {
+        let names = ["load", "temp"].map(|name| ChannelName::parse(name).unwrap()).to_vec();
+        let pump = SeriesId::parse("pump").unwrap();
+        let mut machine = AlertMachine::new(pump, AlertKind::Anomaly, "1 per day".to_owned(), names);
+        machine.follow(spec);
+        machine
+    }
+
+    #[test]
+    fn an_alert_that_comes_back_soon_is_the_same_one_with_a_count() {
+        let mut machine = machine(AlertSpec { fold_within_rows: 3, ..AlertSpec::default() });
+        let mut told = Vec::new();
+        // It comes back one row and two rows after it resolved; the third time four rows later, which is too late.
+        for (at, is_anomalous) in [1, 0, 1, 0, 0, 1, 0, 0, 0, 0, 1].into_iter().enumerate() {
+            let said = machine.on_verdict(&verdict(at as i64, 1.5, is_anomalous == 1));
+            told.extend(said.map(|t| (at, t.kind.as_str(), t.sequence, t.alert.openings, t.alert.opened_at.as_ms())));
+        }
+        assert_eq!(
+            told,
+            [
+                (0, "opened", 1, 1, 0),
+                (1, "resolved", 2, 1, 0),
+                (2, "opened", 3, 2, 0),
+                (3, "resolved", 4, 2, 0),
+                (5, "opened", 5, 3, 0),
+                (6, "resolved", 6, 3, 0),
+                (10, "opened", 1, 1, 10),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_alert_grows_critical_when_improbable_rows_go_on() {
+        let mut machine = machine(AlertSpec { critical_after_rows: 4, ..AlertSpec::default() });
+        let severity = |machine: &AlertMachine| machine.alert().map(|alert| alert.severity);
+        for at in 0..3 {
+            machine.on_verdict(&verdict(at, 1.5, true));
+            assert_eq!(severity(&machine), Some(Severity::Warning), "row {at}");
+        }
+        machine.on_verdict(&verdict(3, 1.5, true));
+        assert_eq!(severity(&machine), Some(Severity::Critical));
     }
 }

@@ -54,6 +54,8 @@ pub struct ThresholdState {
 #[derive(Debug, Clone)]
 pub struct ThresholdRule {
     threshold: f64,
+    /// Without what false alarms have taught.
+    own_threshold: f64,
     open_after_rows: usize,
     resolve_after_rows: usize,
     /// What changes; save and resume it to continue bit for bit.
@@ -75,10 +77,16 @@ impl ThresholdRule {
     fn new(threshold: f64, open_after_rows: usize, resolve_after_rows: usize) -> Self {
         Self {
             threshold: threshold.max(1e-12),
+            own_threshold: threshold.max(1e-12),
             open_after_rows: open_after_rows.max(1),
             resolve_after_rows: resolve_after_rows.max(1),
             state: ThresholdState::default(),
         }
+    }
+
+    /// Takes live scores up to this one as ordinary, in place of the one told before.
+    pub fn learn(&mut self, live_peak: f64) {
+        self.threshold = self.own_threshold.max(live_peak.next_up());
     }
 
     /// Takes in the live score of a row.

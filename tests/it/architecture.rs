@@ -34,7 +34,7 @@ const HOUSE: &[(&str, u8, &[&str])] = &[
     ),
     ("decode", 1, &["serde", "serde_json", "prost", "thiserror", "jiff"]),
     ("windowing", 1, &["serde", "thiserror"]),
-    ("verdict", 1, &["postcard", "serde", "serde_json", "thiserror", "rand", "rand_chacha"]),
+    ("verdict", 1, &["jiff", "postcard", "regex", "serde", "serde_json", "thiserror", "rand", "rand_chacha"]),
     ("bundle", 2, &["safetensors", "serde", "serde_json", "sha2", "thiserror", "ndarray", "rayon"]),
     ("pipeline", 3, &["postcard", "serde", "serde_json", "thiserror"]),
     ("evaluate", 3, &["serde", "serde_json", "thiserror", "csv", "rayon", "plotters"]),
@@ -48,6 +48,7 @@ const HOUSE: &[(&str, u8, &[&str])] = &[
         "notify",
         4,
         &[
+            "lettre",
             "rumqttc",
             "ureq",
             "futures_util",

@@ -23,6 +23,8 @@ const COMMANDS: &[&str] = &[
     "acknowledge",
     "label",
     "silence",
+    "incidents",
+    "targets",
 ];
 
 #[test]

@@ -92,13 +92,98 @@ fn alerts_are_listed_acknowledged_and_labelled() {
     assert_eq!(status, 200, "{done}");
     assert!(done["acknowledged_at"].is_string() && done["state"] == "open");
     let preview = served.ok(&format!("/api/v1/alerts/{id}/label/preview?label=false"));
-    assert_eq!(preview["would_vanish"].as_array().unwrap().len(), 1, "{preview}");
+    assert!(preview["summary"].as_str().unwrap().contains("changes nothing else"), "no state to judge from: {preview}");
     let label = |body: Value| served.post(&format!("/api/v1/alerts/{id}/label"), &body);
     assert_eq!(label(json!({"label": false, "note": "cleaning"})).1["label"], false);
     assert_eq!(label(json!({"label": null})).1["label"], Value::Null);
     assert_eq!(label(json!({})).0, 422, "a body without a label says nothing");
     assert_eq!(label(json!({"label": "no"})).0, 422);
     assert_eq!(served.post("/api/v1/alerts/ffff/acknowledge", &json!({})).0, 404);
+}
+
+#[test]
+fn a_silence_is_made_shown_with_what_it_holds_and_ended() {
+    let served = with_pump();
+    served.commit(&[opened(PUMP, 50)]);
+    let id = transition(PUMP, 50, 1).alert.id;
+    let matcher = json!({"name": "series", "value": "hall 1/.*", "isRegex": true});
+    let body = json!({
+        "matchers": [matcher], "endsAt": "2999-01-01T00:00:00Z", "createdBy": "ann", "comment": "new bearings",
+    });
+    let (status, silence) = served.post("/api/v1/silences", &body);
+    assert_eq!((status, &silence["status"]["state"]), (201, &json!("active")), "{silence}");
+    assert_eq!(
+        silence["matchers"],
+        json!([{"name": "series", "value": "hall 1/.*", "isRegex": true, "isEqual": true}])
+    );
+    let silence_id = silence["id"].as_str().unwrap();
+    assert_eq!(served.ok(&format!("/api/v1/alerts/{id}"))["silenced_by"], json!([silence_id]));
+    assert_eq!(served.ok("/api/v1/silences")["data"][0]["comment"], "new bearings");
+    let path = format!("/api/v1/silences/{silence_id}");
+    let (status, ended) = crate::served::answer(served.agent.delete(format!("{}{path}", served.base)).call().unwrap());
+    assert_eq!((status, &ended["status"]["state"]), (200, &json!("expired")), "{ended}");
+    assert_eq!(served.ok(&format!("/api/v1/alerts/{id}"))["silenced_by"], json!([]));
+    assert_eq!(served.ok("/api/v1/silences")["data"], json!([]));
+    assert_eq!(served.ok("/api/v1/silences?expired=true")["data"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_no_silence_is_refused_with_what_is_allowed() {
+    let served = Served::start();
+    let pump = json!([{"name": "series", "value": "pump"}]);
+    for (body, said) in [
+        (json!({"matchers": [], "endsAt": "2999-01-01T00:00:00Z"}), "1 to 32"),
+        (json!({"matchers": [{"name": "colour", "value": "red"}], "endsAt": "2999-01-01T00:00:00Z"}), "series, kind"),
+        (
+            json!({"matchers": [{"name": "series", "value": "(", "isRegex": true}], "endsAt": "2999-01-01T00:00:00Z"}),
+            "regular expression",
+        ),
+        (
+            json!({"matchers": pump, "startsAt": "2999-01-01T00:00:00Z", "endsAt": "2998-01-01T00:00:00Z"}),
+            "after startsAt",
+        ),
+        (
+            json!({"matchers": pump, "startsAt": "2000-01-01T00:00:00Z", "endsAt": "2001-01-01T00:00:00Z"}),
+            "a time to come",
+        ),
+        (json!({"matchers": pump}), "endsAt"),
+        (
+            json!({"matchers": pump, "endsAt": "2999-01-01T00:00:00Z", "schedule": {"startTime": "22:00", "endTime": "06:00", "location": "Europe/Atlantis"}}),
+            "Europe/Berlin",
+        ),
+    ] {
+        let response = served.agent.post(format!("{}/api/v1/silences", served.base)).send_json(&body).unwrap();
+        check_problem(&body.to_string(), response, 422, said);
+    }
+    let response = served.agent.delete(format!("{}/api/v1/silences/ffff", served.base)).call().unwrap();
+    check_problem("an unknown silence", response, 404, "ffff");
+    served.refused("/api/v1/silences/ffff", 404, "ffff");
+    served.refused("/api/v1/alerts/ffff/explanation", 404, "ffff");
+    served.refused("/api/v1/alerts/ffff/label/preview?label=false", 404, "ffff");
+    // 10 MiB of body are not read. The server may close before all of it is sent.
+    let body = vec![b' '; 10 * 1024 * 1024];
+    let request = served.agent.post(format!("{}/api/v1/silences", served.base)).content_type("application/json");
+    if let Ok(response) = request.send(&body) {
+        check_problem("10 MiB", response, 413, "bytes");
+    }
+}
+
+#[test]
+fn alerts_of_one_site_that_overlap_are_one_incident() {
+    let served = with_pump();
+    served.commit(&seen("hall 1/fan"));
+    served.commit(&seen("hall 2/fan"));
+    // Each is over after 20 rows.
+    served.commit(&[opened(PUMP, 10), opened("hall 1/fan", 25), opened("hall 2/fan", 26), resolved(PUMP, 10)]);
+    let found = served.ok("/api/v1/incidents");
+    let shape: Vec<_> = found["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|i| (i["site"].as_str().unwrap(), i["state"].as_str().unwrap(), i["members"].as_array().unwrap().len()))
+        .collect();
+    assert_eq!(shape, [("hall 2", "open", 1), ("hall 1", "open", 2)]);
+    assert_eq!(served.ok("/api/v1/incidents?state=resolved")["data"], json!([]));
 }
 
 #[test]

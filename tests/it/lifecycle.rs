@@ -7,7 +7,7 @@ use std::sync::Arc;
 use kilter::detector::{DetectorSpec, Member};
 use kilter::pipeline::{FitWanted, Outcome, Pipeline, Replay, ScoreRow, SeriesSpec, WarmUp, WatchSpec, adopt, train};
 use kilter::series::{ChannelName, Frame, Quality, Reading, SeriesId, Stride, Timestamp};
-use kilter::verdict::{AlarmBudget, DecisionSpec, SeriesState};
+use kilter::verdict::{AlarmBudget, AlertSpec, DecisionSpec, SeriesState};
 use kilter::windowing::GridSpec;
 
 use crate::kept::Kept;
@@ -23,6 +23,7 @@ fn spec(warm_up: WarmUp) -> SeriesSpec {
         decision: DecisionSpec::default(),
         alarm_budget: AlarmBudget::parse("1 per 1000 windows").unwrap(),
         watches: WatchSpec::default(),
+        alerts: AlertSpec::default(),
         warm_up,
         channels_max: 64,
         silence_after_ms: 60_000,

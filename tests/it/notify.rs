@@ -299,6 +299,7 @@ async fn a_webhook_is_signed_tried_again_and_put_aside_when_refused() {
         url: format!("http://127.0.0.1:{port}/hook"),
         secret: "s3cret".to_owned(),
         external_url: "http://kilter.example/".to_owned(),
+        unacknowledged_for: None,
     };
     store.add_target("webhook:ops").await.unwrap();
     // A second target that never answers delays nobody.
@@ -307,6 +308,7 @@ async fn a_webhook_is_signed_tried_again_and_put_aside_when_refused() {
         url: format!("http://127.0.0.1:{}/", free_port()),
         secret: String::new(),
         external_url: String::new(),
+        unacknowledged_for: None,
     };
     let dead = serve(&store, WebhookNotifier::new(dead));
     let notifier = serve(&store, WebhookNotifier::new(webhook));

@@ -67,6 +67,8 @@ pub(crate) fn transition(name: &str, opened_ms: i64, sequence: u32) -> Transitio
         model_id: None,
         acknowledged_at: None,
         label: None,
+        note: None,
+        openings: 1,
     };
     let kind = if is_open { TransitionKind::Opened } else { TransitionKind::Resolved };
     Transition { kind, at: at(opened_ms + i64::from(sequence - 1) * 60_000), sequence, alert }

@@ -6,7 +6,7 @@ use kilter::detector::DetectorSpec;
 use kilter::pipeline::{Outcome, Pipeline, Replay, SeriesSpec, WarmUp, WatchSpec};
 use kilter::series::{ChannelName, Quality, Reading, SeriesId, Timestamp};
 use kilter::simulate::{DemoPlan, FaultKind, MACHINES, Report, Tally, WARM_UP_ROWS};
-use kilter::verdict::{AlarmBudget, AlertKind, DecisionSpec, TransitionKind};
+use kilter::verdict::{AlarmBudget, AlertKind, AlertSpec, DecisionSpec, TransitionKind};
 use kilter::windowing::GridSpec;
 
 /// Every machine of a plan through the whole pure pipeline, fitted once on its warm-up and judged to the end.
@@ -18,6 +18,7 @@ fn judge(seed: u64, n_live_rows: usize) -> Report {
         detector: DetectorSpec::default(),
         decision: DecisionSpec::default(),
         alarm_budget: AlarmBudget::default(),
+        alerts: AlertSpec::default(),
         watches: WatchSpec::default(),
         warm_up: WarmUp::Rows(WARM_UP_ROWS as u64),
         channels_max: 64,

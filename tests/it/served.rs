@@ -232,6 +232,8 @@ pub(crate) fn transition(series: &str, opened_row: i64, sequence: u32) -> Transi
         model_id: None,
         acknowledged_at: None,
         label: None,
+        note: None,
+        openings: 1,
     };
     let kind = if is_open { TransitionKind::Opened } else { TransitionKind::Resolved };
     Transition { kind, at: at(opened_row + 20 * i64::from(sequence - 1)), sequence, alert }

@@ -8,7 +8,8 @@ use kilter::detector::{DetectorSpec, Member};
 use kilter::pipeline::{Outcome, Pipeline, Replay, SeriesSpec, WarmUp, WatchSpec};
 use kilter::series::{ChannelName, Quality, Reading, SeriesId, Stride, Timestamp};
 use kilter::verdict::{
-    AlarmBudget, AlertKind, DecisionSpec, Limits, SeriesState, SilentSpec, StuckSpec, Transition, TransitionKind,
+    AlarmBudget, AlertKind, AlertSpec, DecisionSpec, Limits, SeriesState, SilentSpec, StuckSpec, Transition,
+    TransitionKind,
 };
 use kilter::windowing::GridSpec;
 
@@ -36,6 +37,7 @@ fn spec(watches: WatchSpec) -> SeriesSpec {
         detector: DetectorSpec { members: vec![Member::Pca, Member::Var], ..DetectorSpec::default() },
         decision: DecisionSpec::default(),
         alarm_budget: AlarmBudget::default(),
+        alerts: AlertSpec::default(),
         watches,
         warm_up: WarmUp::Rows(300),
         channels_max: 64,

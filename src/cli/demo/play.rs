@@ -173,6 +173,8 @@ pub(super) async fn watch_alerts(live: Live, voice: Voice, tally: Arc<Mutex<Tall
         for event in batch.iter() {
             let LiveEvent::Transition(transition) = event else { continue };
             match transition.kind {
+                // One that came back is told as it resolves again; it was counted when it first opened.
+                TransitionKind::Opened if transition.sequence > 1 => {}
                 TransitionKind::Opened => {
                     let cause = tally.lock().unwrap_or_else(PoisonError::into_inner).on_opened(&transition.alert);
                     voice.opened(&transition.alert, &cause)?;

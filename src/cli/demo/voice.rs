@@ -298,6 +298,8 @@ mod tests {
             model_id: None,
             acknowledged_at: None,
             label: None,
+            note: None,
+            openings: 1,
         };
         let voice = Voice { bars: Bars::new(), is_coloured: false };
         let expected = "\

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Moment, word};
+use crate::series::Timestamp;
 use crate::store::StoredTransition;
-use crate::verdict::{Alert, AlertChannel, AlertKind, AlertState, Severity, TransitionKind};
+use crate::verdict::{Alert, AlertChannel, AlertKind, AlertState, Severity, Silence, TransitionKind, silenced_by};
 
 /// An episode somebody should see.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -43,6 +44,15 @@ pub struct AlertView {
     pub acknowledged_at: Option<Moment>,
     /// What a person said it was: true alert, false alarm, or (null) nothing.
     pub label: Option<bool>,
+    /// What the person added to the label.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// How often it opened: one that comes back soon after it resolved is the same one again.
+    #[serde(default)]
+    pub openings: u32,
+    /// Ids of the silences that hold it: an open one now, a resolved one when it opened.
+    #[serde(default)]
+    pub silenced_by: Vec<String>,
 }
 
 /// One channel's part in an alert, at the row with the highest score so far.
@@ -69,6 +79,14 @@ impl From<AlertChannel> for AlertChannelView {
     }
 }
 
+impl AlertView {
+    /// An alert with the silences that hold it.
+    pub fn new(alert: Alert, silences: &[Silence], now: Timestamp) -> Self {
+        let silenced_by = silenced_by(&alert, silences, now);
+        Self { silenced_by, ..Self::from(alert) }
+    }
+}
+
 impl From<Alert> for AlertView {
     fn from(alert: Alert) -> Self {
         Self {
@@ -87,6 +105,9 @@ impl From<Alert> for AlertView {
             model_id: alert.model_id,
             acknowledged_at: alert.acknowledged_at.map(Moment),
             label: alert.label,
+            note: alert.note,
+            openings: alert.openings,
+            silenced_by: Vec::new(),
         }
     }
 }

@@ -66,7 +66,7 @@ pub enum EventView {
         /// The alert after it.
         alert: AlertView,
     },
-    /// A person acknowledged or labelled an alert.
+    /// A person acknowledged, labelled or silenced an alert; read it again to see by what it is silenced.
     AlertChanged {
         /// The alert after it.
         alert: AlertView,

@@ -2,19 +2,27 @@
 
 mod alert;
 mod event;
+mod explanation;
+mod incident;
 mod model;
 mod moment;
 mod page;
 mod readings;
 mod score;
 mod series;
+mod silence;
+mod target;
 pub(super) mod word;
 
 pub use alert::{AlertChannelView, AlertView, TransitionView};
 pub use event::{EventView, LaggedView};
+pub use explanation::{ExplainedRowView, ExplanationView};
+pub use incident::IncidentView;
 pub use model::{ActivationView, LatentView, ModelView, TakeOverView};
 pub use moment::Moment;
 pub use page::Page;
 pub use readings::{ReadingRow, ReadingsView};
 pub use score::ScoreRowView;
 pub use series::{SeriesView, WarmUpView};
+pub use silence::{MatcherView, ScheduleView, SilenceStatusView, SilenceView};
+pub use target::{DeadLetterView, TargetView};

@@ -83,6 +83,14 @@ impl Board {
         true
     }
 
+    /// Takes in what a person did to an alert; true when a retained topic has to change.
+    pub(super) fn amend(&mut self, alert: &Alert) -> bool {
+        let Some(panel) = self.panels.get_mut(&alert.series) else { return false };
+        let Some(open) = panel.open.iter_mut().find(|open| open.id == alert.id) else { return false };
+        (open.acknowledged_at, open.label) = (alert.acknowledged_at, alert.label);
+        self.stale.insert(alert.series.clone())
+    }
+
     /// Topic of a series' scores, and its state.
     pub(super) fn score_topic(&mut self, series: &SeriesId) -> (&str, SeriesState) {
         let panel = self.panel(series);

@@ -5,13 +5,17 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rumqttc::{ConnectionError, Event, EventLoop, Packet, PublishOptions};
+use rumqttc::{ConnectionError, Event, EventLoop, Packet, PublishOptions, QoS};
 use serde_json::Value;
+use tokio::sync::mpsc;
 
-use super::publisher::{Link, Shared};
+use super::publisher::{Asked, Link, Shared};
 use crate::notify::Backoff;
 use crate::notify::home_assistant::{config_topic, device};
 use crate::notify::message::json;
+use crate::notify::request::answer;
+use crate::series::Timestamp;
+use crate::store::Store;
 
 /// Pause between two messages on `<base>/bridge/health`.
 const HEALTH_EVERY: Duration = Duration::from_secs(30);
@@ -19,10 +23,15 @@ const HEALTH_EVERY: Duration = Duration::from_secs(30);
 /// How long saying goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
 
+/// What requests are done in, and the wall clock.
+type Answering = (Store, fn() -> Timestamp);
+
 /// The connection of an [`super::MqttPublisher`], to be run by a task of its own.
 pub struct MqttConnection {
     event_loop: EventLoop,
     shared: Arc<Shared>,
+    inbox: mpsc::Receiver<Asked>,
+    answering: Option<Answering>,
 }
 
 impl std::fmt::Debug for MqttConnection {
@@ -32,8 +41,15 @@ impl std::fmt::Debug for MqttConnection {
 }
 
 impl MqttConnection {
-    pub(super) fn new(event_loop: EventLoop, shared: Arc<Shared>) -> Self {
-        Self { event_loop, shared }
+    pub(super) fn new(event_loop: EventLoop, shared: Arc<Shared>, inbox: mpsc::Receiver<Asked>) -> Self {
+        Self { event_loop, shared, inbox, answering: None }
+    }
+
+    /// Does what is asked on `<base>/bridge/request/<verb>`, and answers. `now` is the wall clock.
+    #[must_use]
+    pub fn answering(mut self, store: Store, now: fn() -> Timestamp) -> Self {
+        self.answering = Some((store, now));
+        self
     }
 
     /// Runs until `shutdown`, then says `offline` and leaves. `info` stands on `<base>/bridge/info`; `health` is asked
@@ -46,9 +62,11 @@ impl MqttConnection {
     ) {
         let shared = Arc::clone(&self.shared);
         let mut shutdown = pin!(shutdown);
+        let (mut inbox, answering) = (self.inbox, self.answering);
         let poll = poll(&mut self.event_loop, &shared);
         let tell = async {
-            tell(&shared, &info, &health, shutdown.as_mut()).await;
+            let inbox = (&mut inbox, answering.as_ref());
+            tell(&shared, &info, &health, inbox, shutdown.as_mut()).await;
             goodbye(&shared).await;
         };
         // Both on one task: a publish that waits for room in the queue waits while the queue is being emptied.
@@ -68,6 +86,13 @@ async fn poll(event_loop: &mut EventLoop, shared: &Shared) {
                 backoff.reset();
                 tracing::info!("connected to the broker for publishing");
                 shared.link.send_modify(|link| *link = Link { is_up: true, generation: link.generation + 1 });
+            }
+            Ok(Event::Incoming(Packet::Publish(message))) => {
+                let topic = String::from_utf8_lossy(&message.topic).into_owned();
+                let asked = Asked { topic, payload: message.payload.to_vec() };
+                if shared.asked.try_send(asked).is_err() {
+                    tracing::warn!("too many requests over MQTT at once; one was dropped unanswered");
+                }
             }
             Ok(_) => {}
             Err(ConnectionError::RequestsDone) => return,
@@ -90,6 +115,7 @@ async fn tell(
     shared: &Shared,
     info: &Value,
     health: &(impl Fn() -> Value + Sync),
+    (inbox, answering): (&mut mpsc::Receiver<Asked>, Option<&Answering>),
     mut shutdown: Pin<&mut (impl Future<Output = ()> + Send)>,
 ) {
     let mut link = shared.link.subscribe();
@@ -103,12 +129,14 @@ async fn tell(
         let is_current = |link: Link| link.is_up && link.generation == generation;
         let session = async {
             bridge(shared, "state", b"online".to_vec(), PublishOptions::at_least_once()).await;
+            listen(shared, answering.is_some()).await;
             bridge(shared, "info", json(info), PublishOptions::at_most_once()).await;
             let mut timer = tokio::time::interval(HEALTH_EVERY);
             loop {
                 say_stale(shared).await;
                 tokio::select! {
                     () = shared.wake.notified() => {}
+                    Some(asked) = inbox.recv() => on_asked(shared, answering, &asked).await,
                     _ = timer.tick() => {
                         bridge(shared, "health", json(&health()), PublishOptions::at_most_once()).await;
                     }
@@ -120,6 +148,33 @@ async fn tell(
             _ = link.wait_for(|link| !is_current(*link)) => {}
             () = session => {}
         }
+    }
+}
+
+/// Subscribes to what may be asked of us. The session is clean, so it is done anew after every connect.
+async fn listen(shared: &Shared, is_answering: bool) {
+    let requests = is_answering.then(|| shared.config.base.topic("bridge/request/+"));
+    let births = shared.home_assistant.enabled.then(|| shared.home_assistant.prefix.topic("status"));
+    for filter in requests.into_iter().chain(births) {
+        if let Err(error) = shared.client.subscribe(filter, QoS::AtLeastOnce).await {
+            tracing::error!(%error, "requests over MQTT are not heard");
+        }
+    }
+}
+
+/// A request is answered; Home Assistant that has come online is told every device again.
+async fn on_asked(shared: &Shared, answering: Option<&Answering>, asked: &Asked) {
+    if shared.home_assistant.enabled && asked.topic == shared.home_assistant.prefix.topic("status") {
+        if asked.payload == b"online" {
+            shared.board().all_stale();
+        }
+        return;
+    }
+    let verb = asked.topic.strip_prefix(&shared.config.base.topic("bridge/request/"));
+    if let (Some(verb), Some((store, now))) = (verb, answering) {
+        let said = answer(store, verb, &asked.payload, now()).await;
+        let topic = shared.config.base.topic(&format!("bridge/response/{verb}"));
+        publish(shared, topic, json(&said), PublishOptions::at_least_once()).await;
     }
 }
 

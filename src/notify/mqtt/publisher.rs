@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rumqttc::{AsyncClient, LastWill, MqttOptions, PublishOptions, QoS, SessionMode};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::board::Board;
 use super::{MqttConnection, MqttNotifier};
@@ -11,9 +11,20 @@ use crate::notify::message::{ScoreMessage, json};
 use crate::notify::{HomeAssistantConfig, MqttPublishConfig, NotifyConfig};
 use crate::pipeline::Outcome;
 use crate::store::RestoredSeries;
+use crate::verdict::Alert;
 
 /// Messages between the service and the connection. Scores beyond it are dropped (QoS 0), everything else waits.
 const QUEUE: usize = 1_024;
+
+/// Requests that wait for their answer. People press buttons; a flood is dropped, and said so.
+const REQUESTS: usize = 256;
+
+/// A message that was sent to us.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) topic: String,
+    pub(super) payload: Vec<u8>,
+}
 
 /// Why the publisher was not made.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +50,7 @@ pub(super) struct Shared {
     pub(super) link: watch::Sender<Link>,
     pub(super) wake: Notify,
     board: Mutex<Board>,
+    pub(super) asked: mpsc::Sender<Asked>,
 }
 
 impl Shared {
@@ -69,6 +81,7 @@ impl MqttPublisher {
             .capacity(QUEUE)
             .try_build()
             .map_err(|e| MqttPublisherError { detail: e.to_string() })?;
+        let (asked, inbox) = mpsc::channel(REQUESTS);
         let shared = Arc::new(Shared {
             client,
             config: config.mqtt.clone(),
@@ -76,8 +89,9 @@ impl MqttPublisher {
             link: watch::Sender::new(Link::default()),
             wake: Notify::new(),
             board: Mutex::new(Board::new(base.clone())),
+            asked,
         });
-        Ok((Self { shared: Arc::clone(&shared) }, MqttConnection::new(event_loop, shared)))
+        Ok((Self { shared: Arc::clone(&shared) }, MqttConnection::new(event_loop, shared, inbox)))
     }
 
     /// Where every series stood when the service stopped; to be called before the connection runs.
@@ -111,6 +125,13 @@ impl MqttPublisher {
             metrics::counter!("kilter_scores_unpublished_total").increment(n_dropped);
         }
         if is_stale {
+            self.shared.wake.notify_one();
+        }
+    }
+
+    /// A person has acknowledged or labelled an alert: its retained topic says so.
+    pub fn amend(&self, alert: &Alert) {
+        if self.shared.board().amend(alert) {
             self.shared.wake.notify_one();
         }
     }

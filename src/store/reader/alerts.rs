@@ -39,6 +39,36 @@ pub struct StoredTransition {
     pub transition: Transition,
 }
 
+/// A transition that a target has refused for good.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeadLetter {
+    /// Who refused it.
+    pub target: String,
+    /// Wall clock of the last attempt.
+    pub at: Timestamp,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What the receiver said.
+    pub error: String,
+    /// What it was not told.
+    pub told: StoredTransition,
+}
+
+/// Who is told, and how far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetRow {
+    /// As in the configuration: `mqtt`, `webhook:<name>`, `email:<name>`.
+    pub name: String,
+    /// Wall clock of the last acknowledgement; none before the first.
+    pub delivered_at: Option<Timestamp>,
+    /// Transitions that wait.
+    pub n_pending: u64,
+    /// Openings that a silence, or the wait for an acknowledgement, holds.
+    pub n_held: u64,
+    /// Transitions refused for good.
+    pub n_dead: u64,
+}
+
 const ALERTS: &str = "SELECT alerts.*, series.name FROM alerts JOIN series ON series.id = alerts.series_id \
     WHERE (?1 IS NULL OR alerts.state = ?1) AND (?2 IS NULL OR series.name = ?2) \
     AND opened_at_ms >= ?3 AND opened_at_ms < ?4 ORDER BY opened_at_ms DESC, alerts.id LIMIT ?5";
@@ -67,6 +97,8 @@ pub(in crate::store) fn alert_from_row(row: &SqliteRow) -> Result<Alert, ReadErr
         model_id: row.try_get("model_id")?,
         acknowledged_at: at("acknowledged_at_ms")?,
         label: row.try_get("label")?,
+        note: row.try_get("label_note")?,
+        openings: row.try_get("openings")?,
     })
 }
 
@@ -114,6 +146,63 @@ impl Reader {
         rows.into_iter()
             .map(|(id, body)| Ok(StoredTransition { id, transition: json_from("transitions", &body)? }))
             .collect()
+    }
+
+    /// Transitions that targets have refused for good, the newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, ReadError> {
+        let rows: Vec<(String, i64, i64, i64, String, String)> = sqlx::query_as(
+            "SELECT d.target, d.transition_id, d.at_ms, d.attempts, d.error, t.body FROM dead_letters AS d \
+             JOIN transitions AS t ON t.id = d.transition_id ORDER BY d.at_ms DESC, d.transition_id DESC, d.target LIMIT ?",
+        )
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|(target, id, at_ms, attempts, error, body)| {
+                Ok(DeadLetter {
+                    target,
+                    at: Timestamp::from_ms(at_ms),
+                    attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+                    error,
+                    told: StoredTransition { id, transition: json_from("transitions", &body)? },
+                })
+            })
+            .collect()
+    }
+
+    /// Who is told, and how far, by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn targets(&self) -> Result<Vec<TargetRow>, ReadError> {
+        let rows: Vec<(String, Option<i64>, i64, i64, i64)> = sqlx::query_as(
+            "SELECT name, delivered_at_ms, (SELECT count(*) FROM transitions WHERE id > delivered_id), \
+             (SELECT count(*) FROM held_notices WHERE target = name), \
+             (SELECT count(*) FROM dead_letters WHERE target = name) FROM targets ORDER BY name",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let row = |(name, delivered_ms, n_pending, n_held, n_dead): (String, Option<i64>, i64, i64, i64)| TargetRow {
+            name,
+            delivered_at: delivered_ms.map(Timestamp::from_ms),
+            n_pending: n_pending.unsigned_abs(),
+            n_held: n_held.unsigned_abs(),
+            n_dead: n_dead.unsigned_abs(),
+        };
+        Ok(rows.into_iter().map(row).collect())
+    }
+
+    /// One transition, if it is still kept.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn transition(&self, id: i64) -> Result<Option<StoredTransition>, ReadError> {
+        let body: Option<String> =
+            sqlx::query_scalar("SELECT body FROM transitions WHERE id = ?").bind(id).fetch_optional(&self.pool).await?;
+        body.map(|body| Ok(StoredTransition { id, transition: json_from("transitions", &body)? })).transpose()
     }
 
     /// Id of the last transition written; 0 when there is none.

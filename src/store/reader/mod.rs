@@ -3,25 +3,30 @@
 
 mod alerts;
 mod connection;
+mod context;
 mod expected;
 mod latents;
 mod models;
 mod readings;
 mod scores;
 mod series;
+mod silences;
 
 use serde::{Deserialize, Serialize};
 
-pub use alerts::{AlertQuery, StoredTransition};
+pub use alerts::{AlertQuery, DeadLetter, StoredTransition, TargetRow};
 pub use connection::Reader;
+pub use context::LabelContext;
 pub use expected::ExpectedBuckets;
 pub use latents::LatentRow;
 pub use models::{ModelRow, TakeOverRow};
 pub use readings::FrameBucket;
 pub use scores::{ScoreBucket, ScoreView};
 pub use series::{SeriesQuery, SeriesRow};
+pub use silences::HeldNotice;
 
 pub(in crate::store) use alerts::alert_from_row;
+pub(in crate::store) use silences::silence;
 
 use crate::series::{NameError, Timestamp};
 use crate::store::ReadError;

@@ -7,13 +7,30 @@ use crate::store::CommitError;
 use crate::verdict::{Alert, Transition};
 
 const ALERT: &str = "INSERT INTO alerts (id, series_id, kind, state, severity, opened_at_ms, resolved_at_ms, \
-    peak_score, p_value, evidence, alarm_budget, channels, model_id, sequence) \
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+    peak_score, p_value, evidence, alarm_budget, channels, model_id, sequence, openings) \
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
     ON CONFLICT (id) DO UPDATE SET state = excluded.state, severity = excluded.severity, \
     resolved_at_ms = excluded.resolved_at_ms, peak_score = excluded.peak_score, p_value = excluded.p_value, \
     evidence = excluded.evidence, channels = excluded.channels, model_id = excluded.model_id, \
-    sequence = excluded.sequence \
+    sequence = excluded.sequence, openings = excluded.openings \
     WHERE excluded.sequence > alerts.sequence";
+
+/// The judge's state before an alert opens, from the last commit: rows of this batch are judged after it.
+const KEEP_CHECKPOINT: &str = "INSERT OR IGNORE INTO alert_checkpoints (alert_id, at_ms, bytes) \
+    SELECT ?1, at_ms, bytes FROM checkpoints WHERE series_id = ?2 AND at_ms < ?3";
+
+/// Keeps what explaining needs. To be called before the checkpoints of the batch are written.
+pub(super) async fn keep_checkpoints(conn: &mut SqliteConnection, batch: &Batch<'_>) -> Result<(), CommitError> {
+    for (number, transition) in batch.transitions.iter().filter(|(_, transition)| transition.sequence == 1) {
+        sqlx::query(KEEP_CHECKPOINT)
+            .bind(&transition.alert.id.0)
+            .bind(number)
+            .bind(transition.alert.opened_at.as_ms())
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
+}
 
 const TRANSITION: &str = "INSERT INTO transitions (series_id, alert_id, sequence, at_ms, body) \
     VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
@@ -59,6 +76,7 @@ async fn write_alert(
         .bind(channels)
         .bind(&alert.model_id)
         .bind(sequence)
+        .bind(alert.openings)
         .execute(conn)
         .await?;
     Ok(())

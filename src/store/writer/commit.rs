@@ -48,6 +48,7 @@ async fn write(conn: &mut SqliteConnection, texts: &mut Texts, batch: &Batch<'_>
     let n_frames = frame_rows::write(conn, texts, batch).await?;
     let (n_scores, n_settled) = score_rows::write(conn, texts, batch).await?;
     model::write_all(conn, batch).await?;
+    alert_rows::keep_checkpoints(conn, batch).await?;
     model_rows::write(conn, texts, batch).await?;
     let n_transitions = alert_rows::write(conn, batch).await?;
     series_rows::write_progress(conn, texts, batch).await?;

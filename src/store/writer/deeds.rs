@@ -1,10 +1,39 @@
-//! What people do to alerts.
+//! What people do to alerts, and who is told of it.
+
+use std::sync::PoisonError;
+
+use tokio::sync::mpsc;
 
 use crate::series::Timestamp;
 use crate::store::{CommitError, ReadError, Store};
 use crate::verdict::{Alert, AlertId};
 
+/// What a person just did; it is committed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Deed {
+    /// Acknowledged an alert.
+    Acknowledged(Alert),
+    /// Labelled an alert, or took a label back.
+    Labelled(Alert),
+    /// Made or ended a silence.
+    Silenced,
+}
+
 impl Store {
+    /// What people do from now on, through any clone of this store. People are slow: nothing waits, nothing is dropped.
+    pub fn deeds(&self) -> mpsc::UnboundedReceiver<Deed> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.inner.watchers.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        receiver
+    }
+
+    pub(super) fn tell(&self, deed: Deed) {
+        let mut watchers = self.inner.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        watchers.retain(|watcher| watcher.send(deed.clone()).is_ok());
+        // A silence that ends, or an acknowledgement, may set free or settle what a target holds.
+        self.inner.changes.send_modify(|n| *n += 1);
+    }
+
     /// A person has seen the alert; the first time counts. The alert as it then is, or none when there is none of
     /// that id.
     ///
@@ -19,7 +48,10 @@ impl Store {
             .execute(&mut conn)
             .await?;
         super::finish(&mut writer.connection, conn).await?;
-        self.alert_now(id).await
+        drop(writer);
+        let alert = self.alert_now(id).await?;
+        alert.iter().for_each(|alert| self.tell(Deed::Acknowledged(alert.clone())));
+        Ok(alert)
     }
 
     /// A person says what the alert was: a true alert, a false alarm, or (none) takes that back. The alert as it then
@@ -42,7 +74,10 @@ impl Store {
             .execute(&mut conn)
             .await?;
         super::finish(&mut writer.connection, conn).await?;
-        self.alert_now(id).await
+        drop(writer);
+        let alert = self.alert_now(id).await?;
+        alert.iter().for_each(|alert| self.tell(Deed::Labelled(alert.clone())));
+        Ok(alert)
     }
 
     async fn alert_now(&self, id: &AlertId) -> Result<Option<Alert>, CommitError> {

@@ -14,15 +14,17 @@ mod rollups;
 mod rows;
 mod score_rows;
 mod series_rows;
+mod silence_rows;
 
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
 use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 
 pub use commit::Committed;
+pub use deeds::Deed;
 pub use model::NewModel;
 pub(super) use model::checksum;
 pub use retention::Forgotten;
@@ -45,6 +47,8 @@ struct Inner {
     reader: Reader,
     writer: Mutex<Writer>,
     changes: watch::Sender<u64>,
+    /// Who wants to know what people do.
+    watchers: std::sync::Mutex<Vec<mpsc::UnboundedSender<Deed>>>,
     /// Held as long as the store is open, so that a second Kilter refuses to write the same file.
     _lock: File,
 }
@@ -77,6 +81,7 @@ impl Store {
             reader: Reader::lazily(config),
             writer: Mutex::new(writer),
             changes: watch::Sender::new(0),
+            watchers: std::sync::Mutex::default(),
             _lock: lock,
         };
         Ok(Self { inner: Arc::new(inner) })

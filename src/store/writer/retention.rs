@@ -140,7 +140,8 @@ impl Store {
     }
 }
 
-/// Resolved alerts, with their transitions and dead letters; never one that a target has yet to be told about.
+/// Resolved alerts, with their transitions and dead letters, never one that a target has yet to be told about; and
+/// silences that have been over for as long.
 async fn forget_alerts(
     conn: &mut SqliteConnection,
     age: Age,
@@ -158,6 +159,8 @@ async fn forget_alerts(
     .await?;
     for id in &ids {
         for text in [
+            "DELETE FROM held_notices WHERE alert_id = ?",
+            "DELETE FROM alert_checkpoints WHERE alert_id = ?",
             "DELETE FROM dead_letters WHERE transition_id IN (SELECT id FROM transitions WHERE alert_id = ?)",
             "DELETE FROM transitions WHERE alert_id = ?",
             "DELETE FROM alerts WHERE id = ?",
@@ -165,5 +168,9 @@ async fn forget_alerts(
             sqlx::query(text).bind(id).execute(&mut *conn).await?;
         }
     }
-    Ok(ids.len() as u64)
+    let silences = sqlx::query("DELETE FROM silences WHERE ends_at_ms < ?")
+        .bind(now.as_ms().saturating_sub(age_ms))
+        .execute(&mut *conn)
+        .await?;
+    Ok(ids.len() as u64 + silences.rows_affected())
 }
