@@ -3,9 +3,11 @@
 // A test that cannot go on fails where it stands, in its helpers as well as in its body.
 #![allow(clippy::unwrap_used)]
 
+mod alerts;
 mod allocation;
 mod architecture;
 mod browser;
+mod channels_of_notice;
 mod cli;
 mod config;
 mod detection;
