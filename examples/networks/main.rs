@@ -1,7 +1,7 @@
 //! Two claims of the mission, measured: `cargo run --release --example networks`
 //!
 //! 1. On data that lie on a curved surface an autoencoder reconstructs better than PCA with as many numbers.
-//! 2. A recurrent memory fades with distance; gates hold it longer, attention does not care.
+//! 2. A recurrent memory fades with distance; an open forget gate holds it longer, attention does not care.
 //!
 //! Prints the tables of `docs/networks.md` and draws `docs/manifold.svg` and `docs/memory.svg`. Every number is seeded;
 //! times are not part of it. A first argument names another folder for the pictures.
