@@ -8,6 +8,7 @@ pub mod autoencoder;
 mod baseline;
 mod fusion;
 mod gram;
+mod guarded;
 mod held_out;
 mod kernel_pca;
 mod kmeans;

@@ -12,6 +12,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use serde::{Deserialize, Serialize};
 
 use super::gram::{feature_moments, window_products};
+use super::guarded::guarded;
 use super::linear::{LinearMap, moving_channels, windows_of};
 use super::member::squared_residuals;
 use super::pca_components::Components;
@@ -321,8 +322,7 @@ fn linfa_projection(rows: &[f64], d: usize, training: &TrainingRows, exact: &Pro
         return None;
     }
     let dataset = DatasetBase::from(windows.clone());
-    // It asserts inside; its panics are its own and must not end a fit.
-    let fitted = std::panic::catch_unwind(|| LinfaPca::params(k).fit(&dataset)).ok()?.ok()?;
+    let fitted = guarded(|| LinfaPca::params(k).fit(&dataset))?.ok()?;
     let components = fitted.components();
     if components.shape() != [k, size] {
         return None;
