@@ -127,6 +127,29 @@ fn units_and_channel_order_change_no_score() {
 }
 
 #[test]
+fn another_unit_or_order_moves_seeded_members_no_more_than_another_seed() {
+    let rows = plant(1200, 8);
+    let scores = |rows: &[[f64; 3]], seed: u64| {
+        let spec = DetectorSpec { seed, ..spec(&[Member::RandomFeatures, Member::Kmeans]) };
+        let bundle = Arc::new(fit(&input(&rows[..N_TRAIN]), &spec, &mut |_| ControlFlow::Continue(())).unwrap());
+        live_scores(&bundle, &frames(rows), vec![0, 1, 2])
+    };
+    let apart = |a: &[f64], b: &[f64]| {
+        let logs = a.iter().zip(b).map(|(a, b)| (a.max(1e-9).ln() - b.max(1e-9).ln()).abs());
+        logs.sum::<f64>() / a.len() as f64
+    };
+    let seeds: Vec<Vec<f64>> = (0..8).map(|seed| scores(&rows, seed)).collect();
+    let pairs = (0..8).flat_map(|i| (0..i).map(move |j| (i, j)));
+    let spread = pairs.map(|(i, j)| apart(&seeds[i], &seeds[j])).fold(0.0, f64::max);
+    let in_other_units: Vec<[f64; 3]> = rows.iter().map(|r| [1.8 * r[0] + 32.0, -1000.0 * r[1], r[2] / 1e3]).collect();
+    let turned: Vec<[f64; 3]> = rows.iter().map(|r| [r[2], r[0], r[1]]).collect();
+    for other in [in_other_units, turned] {
+        let moved = apart(&scores(&other, 0), &seeds[0]);
+        assert!(moved <= spread, "moved by {moved}, seeds by {spread}");
+    }
+}
+
+#[test]
 fn a_model_reads_its_channels_wherever_the_frames_have_them() {
     let rows = plant(800, 4);
     let bundle = fitted(&rows[..N_TRAIN], &CLOSED_FORM);

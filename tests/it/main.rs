@@ -8,6 +8,7 @@ mod allocation;
 mod architecture;
 mod browser;
 mod channels_of_notice;
+mod batching;
 mod cli;
 mod config;
 mod detection;
