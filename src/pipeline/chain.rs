@@ -15,7 +15,7 @@ use crate::stats::Ewma;
 use crate::verdict::{DecisionSpec, FalseAlarms, Judge, JudgeState, LevelShift, RowJudgement, StuckWatch, Verdict};
 
 /// Version of the saved state; an older one starts the chain anew.
-const STATE_VERSION: u32 = 1;
+const STATE_VERSION: u32 = 2;
 
 /// Whether a row belongs to the training rows of its model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,8 +1,10 @@
 //! The betting test: block p-values against held-out maxima, Page-type e-process, slow baseline, budget controller.
 //!
 //! If block maxima are exchangeable with the calibration blocks, p is super-uniform and each factor of the evidence
-//! has mean at most 1; restarting at 1 makes the mean time to a false opening at least exp(h0) blocks. Blocks, the tail
-//! formula, the reuse of the calibration set and the baseline bend that promise; `docs/detection.md` has what they cost.
+//! has mean at most 1; restarting at 1 makes the mean time to a false opening at least exp(h0) blocks. Two such tests
+//! run on blocks that overlap by half, so that a decision falls every half block and no event is cut by every border;
+//! the evidence is the mean of their wealths, and the mean of e-processes keeps the same promise. The tail formula, the
+//! reuse of the calibration set and the baseline bend it; `docs/detection.md` has what they cost.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,23 +18,28 @@ const BETS: [f64; 5] = [0.1, 0.3, 0.5, 0.7, 0.9];
 const TAIL_SPREAD_MIN: f64 = 0.05;
 /// No block p-value is smaller: one wild block opens nothing alone under a tight budget.
 const BLOCK_P_MIN: f64 = 1e-4;
+/// Beyond all calibration blocks p falls by e for so many spreads of their upper tail.
+const TAIL_SPREADS: f64 = 3.0;
 /// A block is calm when its p-value exceeds this.
 const CALM_P: f64 = 0.1;
 /// While an alert is open the evidence stays below this many times the opening level, so that it can end.
 const OPEN_EVIDENCE_FACTOR: f64 = 3.0;
 
+/// Tests side by side, on blocks shifted by a half.
+const N_TESTS: usize = 2;
+
 /// Settings of the betting test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BettingSpec {
-    /// Rows of a block, B; the decision waits for the end of its block.
+    /// Rows of a block, B, an even number of at least 2 (others are rounded up); a decision falls every half block.
     pub block_rows: usize,
     /// Rows in which a lasting rise of the log residual by one unit is accepted as the new normal; by default 330, or
-    /// a fifth of the calibration rows when those are more. 0 switches the baseline off.
+    /// 15 % of the calibration rows when those are more. 0 switches the baseline off.
     pub acceptance_rows: Option<f64>,
     /// How much more evidence (in log units) each opening asks for, forgotten over one budget period.
     pub controller_step: f64,
-    /// Calm blocks after which an alert resolves.
+    /// Blocks in a row, end to end, without a surprise after which an alert resolves.
     pub calm_blocks: u32,
     /// Seed of the randomised p-values.
     pub seed: u64,
@@ -40,27 +47,29 @@ pub struct BettingSpec {
 
 impl Default for BettingSpec {
     fn default() -> Self {
-        Self { block_rows: 8, acceptance_rows: None, controller_step: 1.5, calm_blocks: 4, seed: 0 }
+        Self { block_rows: 16, acceptance_rows: None, controller_step: 1.5, calm_blocks: 5, seed: 0 }
     }
 }
 
 /// All that changes while judging.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BettingState {
-    /// Highest residual of the block so far.
-    block_maximum: f64,
-    /// Rows of the block so far.
-    block_filled: usize,
-    /// Blocks judged, which also numbers the random draws.
+    /// Highest residual of the half block so far.
+    half_maximum: f64,
+    /// Rows of the half block so far.
+    half_filled: usize,
+    /// Highest residual of the half block before; none at the start.
+    half_before: Option<f64>,
+    /// Blocks judged, which also numbers the random draws and says whose turn it is.
     n_blocks: u64,
     baseline: SlowBaseline,
-    /// One wealth per bet.
-    wealth: [f64; 5],
+    /// One wealth per test and bet.
+    wealth: [[f64; BETS.len()]; N_TESTS],
     /// Evidence asked for, h, in log units.
     level: f64,
     /// Evidence asked for when the open alert opened.
     opened_level: f64,
-    /// Calm blocks in a row.
+    /// Calm blocks in a row while an alert is open; each ends half a block after the one before.
     calm: u32,
     is_open: bool,
     evidence: f64,
@@ -89,7 +98,7 @@ pub struct Betting {
 impl Betting {
     /// A test at a budget of false openings per row.
     pub fn new(calibration: &Calibration, spec: &BettingSpec, openings_per_row: f64) -> Self {
-        let block_rows = spec.block_rows.max(1);
+        let block_rows = spec.block_rows.max(2).next_multiple_of(2);
         let maxima = calibration.block_maxima(block_rows);
         let upper = quantile_sorted(&maxima, 0.8);
         let top: Vec<f64> = maxima.iter().copied().filter(|c| *c >= upper).collect();
@@ -106,11 +115,12 @@ impl Betting {
             level_min,
             openings_per_row,
             state: BettingState {
-                block_maximum: f64::MIN_POSITIVE,
-                block_filled: 0,
+                half_maximum: f64::MIN_POSITIVE,
+                half_filled: 0,
+                half_before: None,
                 n_blocks: 0,
                 baseline: SlowBaseline::default(),
-                wealth: [1.0; 5],
+                wealth: [[1.0; BETS.len()]; N_TESTS],
                 level: level_min,
                 opened_level: level_min,
                 calm: 0,
@@ -122,20 +132,21 @@ impl Betting {
         }
     }
 
-    /// Takes in the fused residual of a row; the judgement changes at the end of a block. Gives back a level shift on
-    /// the row on which it counts as accepted.
+    /// Takes in the fused residual of a row; the judgement changes at the end of a half block. Gives back a level shift
+    /// on the row on which it counts as accepted.
     pub fn push(&mut self, fused: f64) -> Option<LevelShift> {
+        let half_rows = self.spec.block_rows / N_TESTS;
         let state = &mut self.state;
-        state.block_maximum = state.block_maximum.max(fused);
-        state.block_filled += 1;
-        if state.block_filled < self.spec.block_rows || self.maxima.is_empty() {
+        state.half_maximum = state.half_maximum.max(fused);
+        state.half_filled += 1;
+        if state.half_filled < half_rows || self.maxima.is_empty() {
             return None;
         }
-        let log_maximum = state.block_maximum.ln();
-        state.block_maximum = f64::MIN_POSITIVE;
-        state.block_filled = 0;
+        let half = std::mem::replace(&mut state.half_maximum, f64::MIN_POSITIVE);
+        state.half_filled = 0;
+        let log_maximum = half.max(state.half_before.replace(half)?).ln();
         let p = self.block_p_value(log_maximum - self.state.baseline.forgiven());
-        let step = self.kappa * self.spec.block_rows as f64;
+        let step = self.kappa * half_rows as f64;
         let is_open = self.state.is_open;
         self.state.baseline.follow(log_maximum, self.median, step, is_open);
         self.bet(p);
@@ -164,9 +175,9 @@ impl Betting {
         self.state.is_open
     }
 
-    /// Calm blocks in a row while an alert is open.
+    /// Calm blocks in a row, end to end, while an alert is open.
     pub fn calm_blocks(&self) -> u32 {
-        self.state.calm
+        self.state.calm / N_TESTS as u32
     }
 
     /// P-value of the last block.
@@ -187,31 +198,33 @@ impl Betting {
             return (at_least as f64 + uniform(self.spec.seed, self.state.n_blocks)) / (n + 1) as f64;
         }
         let beyond = log_maximum - self.maxima.last().copied().unwrap_or(0.0);
-        ((-beyond / (4.0 * self.tail_spread)).exp() / (n + 1) as f64).max(BLOCK_P_MIN)
+        ((-beyond / (TAIL_SPREADS * self.tail_spread)).exp() / (n + 1) as f64).max(BLOCK_P_MIN)
     }
 
     fn bet(&mut self, p: f64) {
         let state = &mut self.state;
-        for (wealth, bet) in state.wealth.iter_mut().zip(BETS) {
+        let turn = (state.n_blocks % N_TESTS as u64) as usize;
+        for (wealth, bet) in state.wealth[turn].iter_mut().zip(BETS) {
             *wealth = wealth.max(1.0) * bet * p.powf(bet - 1.0);
         }
-        let gathered = (state.wealth.iter().sum::<f64>() / BETS.len() as f64).ln().max(0.0);
+        let mean = state.wealth.iter().flatten().sum::<f64>() / (N_TESTS * BETS.len()) as f64;
+        let gathered = mean.ln().max(0.0);
         let step = self.spec.controller_step;
         if state.is_open {
             state.evidence = gathered / state.opened_level;
             state.calm = if p > CALM_P { state.calm + 1 } else { 0 };
-            if state.calm >= self.spec.calm_blocks {
+            if state.calm >= N_TESTS as u32 * self.spec.calm_blocks {
                 state.is_open = false;
                 state.calm = 0;
-                state.wealth = [1.0; 5];
+                state.wealth = [[1.0; BETS.len()]; N_TESTS];
                 state.evidence = 0.0;
             } else {
                 let most = OPEN_EVIDENCE_FACTOR * self.level_min.exp();
-                state.wealth.iter_mut().for_each(|wealth| *wealth = wealth.min(most));
+                state.wealth.iter_mut().flatten().for_each(|wealth| *wealth = wealth.min(most));
             }
             return;
         }
-        let forgotten = step * self.openings_per_row * self.spec.block_rows as f64;
+        let forgotten = step * self.openings_per_row * (self.spec.block_rows / N_TESTS) as f64;
         state.level = self.level_min.max(state.level - forgotten);
         state.evidence = gathered / state.level;
         if gathered >= state.level {
@@ -252,8 +265,8 @@ mod tests {
         let mut p_values: Vec<f64> = (0..n_draws)
             .map(|seed| {
                 let spec = BettingSpec { seed, ..BettingSpec::default() };
-                let test = Betting::new(&calibration(3 * seed + 1, 8 * n_blocks), &spec, 1e-3);
-                let block = residuals(3 * seed + 2).take(8).fold(0.0, f64::max);
+                let test = Betting::new(&calibration(3 * seed + 1, 16 * n_blocks), &spec, 1e-3);
+                let block = residuals(3 * seed + 2).take(16).fold(0.0, f64::max);
                 test.block_p_value(block.ln())
             })
             .collect();

@@ -144,11 +144,11 @@ pub struct HonestBudget {
     pub explanation: Option<String>,
 }
 
-/// Rows per false opening that a calibration can hold at most. Below 250 rows 20 a row, so that 250 rows hold 5000;
-/// 5000 up to 2000 rows; beyond that 2.5 a row: block maxima say nothing about what is rarer than themselves.
+/// Rows per false opening that a calibration can hold at most: 20 a row up to 500 rows, so that 500 rows hold 10,000;
+/// 10,000 up to 4000 rows; beyond that 2.5 a row: block maxima say nothing about what is rarer than themselves.
 pub(super) fn rows_per_opening_max(n_rows: usize) -> f64 {
     let n = n_rows.max(1) as f64;
-    if n < 250.0 { 20.0 * n } else { (2.5 * n).max(5000.0) }
+    if n < 500.0 { 20.0 * n } else { (2.5 * n).max(10_000.0) }
 }
 
 fn period_named(word: &str) -> Option<BudgetPeriod> {
@@ -219,9 +219,9 @@ mod tests {
     fn a_budget_too_tight_runs_at_the_tightest_honest_one_and_says_so() {
         let budget = AlarmBudget::parse("1 per week").unwrap();
         let held = budget.honest(Some(Stride::SECOND), 1000).unwrap();
-        assert!((held.openings_per_row - 1.0 / 5000.0).abs() < 1e-15);
-        // 604,800 rows a week / 5000
-        assert!(held.explanation.unwrap().contains("120.960 per week"));
+        assert!((held.openings_per_row - 1.0 / 10_000.0).abs() < 1e-15);
+        // 604,800 rows a week / 10,000
+        assert!(held.explanation.unwrap().contains("60.480 per week"));
         let minutes = Stride::from_ms(600_000).unwrap();
         assert_eq!(budget.honest(Some(minutes), 1000).unwrap().explanation, None);
     }
