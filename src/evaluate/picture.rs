@@ -23,6 +23,9 @@ const COLUMNS: usize = 1000;
 const SCORE_MIN: f64 = 0.01;
 const SCORE_MAX: f64 = 1e12;
 
+/// Share of a panel's height that the strip of labels takes.
+const LABEL_STRIP: f64 = 0.08;
+
 /// Largest magnitude drawn; beyond it the arithmetic of the axes would overflow.
 const VALUE_MAX: f64 = 1e100;
 
@@ -66,8 +69,8 @@ pub fn draw(
         let root = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
         root.fill(&WHITE).map_err(fault)?;
         let (head, body) = root.split_vertically(TITLE_HEIGHT);
-        draw_head(&head, title)?;
         let bands = Bands::new(judged, label);
+        draw_head(&head, title, &bands)?;
         let mut top = body;
         for channel in channels {
             let (panel, rest) = top.split_vertically(CHANNEL_HEIGHT);
@@ -119,17 +122,17 @@ impl Bands {
     }
 }
 
-fn draw_head(area: &Area<'_>, title: &str) -> Result<(), PictureError> {
+fn draw_head(area: &Area<'_>, title: &str, bands: &Bands) -> Result<(), PictureError> {
     area.draw_text(title, &("sans-serif", 17).into_font().color(&CHANNEL), (12, 6)).map_err(fault)?;
     let legend = [
-        ("training rows", TRAINING.mix(0.25)),
-        ("labelled", LABEL.mix(0.3)),
-        ("alert open", ALERT.mix(0.8)),
-        ("live score", LIVE.mix(1.0)),
-        ("settled score", SETTLED.mix(1.0)),
-        ("evidence", EVIDENCE.mix(1.0)),
+        ("training rows", TRAINING.mix(0.25), !bands.training.is_empty()),
+        ("labelled", LABEL.mix(0.7), !bands.labels.is_empty()),
+        ("alert open", ALERT.mix(0.8), !bands.alerts.is_empty()),
+        ("live score", LIVE.mix(1.0), true),
+        ("settled score", SETTLED.mix(1.0), true),
+        ("evidence", EVIDENCE.mix(1.0), true),
     ];
-    for (index, (name, colour)) in legend.into_iter().enumerate() {
+    for (index, (name, colour, _)) in legend.into_iter().filter(|(.., is_there)| *is_there).enumerate() {
         let x = 14 + 150 * index as i32;
         area.draw(&Rectangle::new([(x, 31), (x + 18, 41)], colour.filled())).map_err(fault)?;
         area.draw_text(name, &("sans-serif", 13).into_font().color(&CHANNEL), (x + 24, 29)).map_err(fault)?;
@@ -151,7 +154,8 @@ fn draw_channel(area: &Area<'_>, name: &str, values: &[f64], bands: &Bands) -> R
         .build_cartesian_2d(0.0..bands.n_rows, (lowest - margin)..(highest + margin))
         .map_err(fault)?;
     chart.configure_mesh().disable_mesh().y_labels(3).x_labels(0).draw().map_err(fault)?;
-    let shades = shade(bands, lowest - margin, highest + margin);
+    let (bottom, top) = (lowest - margin, highest + margin);
+    let shades = shade(bands, bottom, top - LABEL_STRIP * (top - bottom), top);
     chart.draw_series(shades).map_err(fault)?;
     chart.draw_series(LineSeries::new(thinned(values), &CHANNEL)).map_err(fault)?;
     Ok(())
@@ -172,7 +176,8 @@ fn draw_scores(area: &Area<'_>, judged: &JudgedSeries, bands: &Bands) -> Result<
         .build_cartesian_2d(0.0..bands.n_rows, (lowest..highest).log_scale())
         .map_err(fault)?;
     chart.configure_mesh().disable_mesh().x_labels(0).y_labels(5).draw().map_err(fault)?;
-    chart.draw_series(shade(bands, lowest, highest)).map_err(fault)?;
+    let strip = highest * (lowest / highest).powf(LABEL_STRIP);
+    chart.draw_series(shade(bands, lowest, strip, highest)).map_err(fault)?;
     chart.draw_series(LineSeries::new(thinned(&settled), &SETTLED)).map_err(fault)?;
     chart.draw_series(LineSeries::new(thinned(&live), &LIVE)).map_err(fault)?;
     chart.draw_series(LineSeries::new([(0.0, 1.0), (bands.n_rows, 1.0)], &LEVEL)).map_err(fault)?;
@@ -198,23 +203,24 @@ fn draw_evidence(area: &Area<'_>, judged: &JudgedSeries, bands: &Bands) -> Resul
         .y_labels(5)
         .draw()
         .map_err(fault)?;
-    chart.draw_series(shade(bands, 0.0, highest)).map_err(fault)?;
+    chart.draw_series(shade(bands, 0.0, highest * (1.0 - LABEL_STRIP), highest)).map_err(fault)?;
     chart.draw_series(LineSeries::new(thinned(&evidence), &EVIDENCE)).map_err(fault)?;
     chart.draw_series(LineSeries::new([(0.0, 1.0), (bands.n_rows, 1.0)], &LEVEL)).map_err(fault)?;
     Ok(())
 }
 
-/// The bands of a panel whose axis runs from `lowest` to `highest`.
-fn shade(bands: &Bands, lowest: f64, highest: f64) -> Vec<Rectangle<(f64, f64)>> {
-    let of = |spans: &[Event], style: ShapeStyle| -> Vec<Rectangle<(f64, f64)>> {
+/// The bands of a panel whose axis runs from `lowest` to `highest`: labels are a strip from `strip` up, so that they
+/// stand beside the alerts and not under them.
+fn shade(bands: &Bands, lowest: f64, strip: f64, highest: f64) -> Vec<Rectangle<(f64, f64)>> {
+    let of = |spans: &[Event], from: f64, style: ShapeStyle| -> Vec<Rectangle<(f64, f64)>> {
         spans
             .iter()
-            .map(|span| Rectangle::new([(span.start as f64, lowest), (span.end as f64, highest)], style))
+            .map(|span| Rectangle::new([(span.start as f64, from), (span.end as f64, highest)], style))
             .collect()
     };
-    let mut shades = of(&bands.training, TRAINING.mix(0.12).filled());
-    shades.extend(of(&bands.alerts, ALERT.mix(0.35).filled()));
-    shades.extend(of(&bands.labels, LABEL.mix(0.18).filled()));
+    let mut shades = of(&bands.training, lowest, TRAINING.mix(0.12).filled());
+    shades.extend(of(&bands.alerts, lowest, ALERT.mix(0.35).filled()));
+    shades.extend(of(&bands.labels, strip, LABEL.mix(0.7).filled()));
     shades
 }
 
