@@ -1,28 +1,21 @@
 //! The same readings give the same scores however they are cut into messages.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
-use kilter::detector::{DetectorSpec, Member};
-use kilter::pipeline::{Outcome, Pipeline, Replay, SeriesSpec, WarmUp};
+use kilter::config::Config;
+use kilter::pipeline::{Outcome, Pipeline, Replay, SeriesSpec};
 use kilter::series::{ChannelName, Quality, Reading, SeriesId, Timestamp};
-use kilter::verdict::{AlarmBudget, DecisionSpec};
-use kilter::windowing::GridSpec;
 
 const ROWS: usize = 620;
 const FIRST_MS: i64 = 1_795_521_600_000;
 
+/// The configuration's defaults with the closed-form members, fitted once.
 fn spec() -> SeriesSpec {
-    let members = vec![Member::Pca, Member::RandomFeatures, Member::Kmeans, Member::Var];
-    SeriesSpec {
-        name: "plant".to_owned(),
-        grid: GridSpec::default(),
-        detector: DetectorSpec { members, ..DetectorSpec::default() },
-        decision: DecisionSpec::default(),
-        alarm_budget: AlarmBudget::default(),
-        warm_up: WarmUp::Rows(300),
-        channels_max: 8,
-        silence_after_ms: 60_000,
-    }
+    let members = r#"["pca", "random_features", "kmeans", "var"]"#;
+    let text = format!("[defaults]\nmembers = {members}\nwarm_up_rows = 300\n");
+    let config = Config::parse(&text, Path::new("kilter.toml")).unwrap();
+    config.series[0].spec.clone()
 }
 
 /// Three coupled channels a second, with a fault of the third and a few readings missing.
