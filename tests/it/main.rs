@@ -9,6 +9,7 @@ mod architecture;
 mod browser;
 mod channels_of_notice;
 mod batching;
+mod browser;
 mod cli;
 mod config;
 mod detection;
