@@ -6,10 +6,9 @@
 mod alerts;
 mod allocation;
 mod architecture;
-mod browser;
-mod channels_of_notice;
 mod batching;
 mod browser;
+mod channels_of_notice;
 mod cli;
 mod config;
 mod detection;
