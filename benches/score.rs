@@ -11,7 +11,7 @@ use kilter::bundle::{FitInput, ModelBundle, fit};
 use kilter::detector::{DetectorSpec, Member, RowScratch};
 use kilter::pipeline::{Chain, Phase};
 use kilter::series::{Cell, ChannelName, Frame, Timestamp, WindowBuffer};
-use kilter::verdict::DecisionSpec;
+use kilter::verdict::{DecisionSpec, StuckSpec};
 
 const CHANNELS: usize = 8;
 const TRAINING_ROWS: usize = 1000;
@@ -49,6 +49,7 @@ fn fitted(values: &[f64], members: Vec<Member>) -> Arc<ModelBundle> {
         first_at: Timestamp::from_ms(0),
         last_at: Timestamp::from_ms(1000 * (values.len() / CHANNELS) as i64),
         excluded: Vec::new(),
+        stuck: StuckSpec::default(),
     };
     let spec = DetectorSpec { members, ..DetectorSpec::default() };
     Arc::new(fit(&input, &spec, &mut |_| ControlFlow::Continue(())).expect("a model"))
