@@ -195,6 +195,8 @@ pub fn fit_with(
         n_rows,
         n_excluded: n_rows - is_used.iter().filter(|used| **used).count(),
         spec: spec.clone(),
+        calibrated_to: None,
+        switched_off: None,
         kilter_version: env!("CARGO_PKG_VERSION").to_owned(),
         training: curve_kept,
     };
@@ -241,7 +243,7 @@ fn members_for(spec: &DetectorSpec, n_used: usize) -> Vec<Member> {
 }
 
 /// Scaled rows and the windows that hold no excluded row and enough present cells.
-fn training_rows(input: &FitInput, scaler: &Scaler, n_time: usize) -> TrainingRows {
+pub(super) fn training_rows(input: &FitInput, scaler: &Scaler, n_time: usize) -> TrainingRows {
     let n_channels = input.channels.len();
     let n_rows = input.values.len() / n_channels;
     let mut rows = vec![0.0; input.values.len()];
@@ -259,7 +261,7 @@ fn training_rows(input: &FitInput, scaler: &Scaler, n_time: usize) -> TrainingRo
     })
 }
 
-fn fit_members(
+pub(super) fn fit_members(
     training: &TrainingRows,
     members: &[Member],
     spec: &DetectorSpec,

@@ -12,5 +12,5 @@ mod power;
 pub use codec::DecodeBundleError;
 pub use curve::TrainingCurve;
 pub use fit::{FitError, FitInput, FitProgress, ForeignWeights, ROWS_MIN, WeightLayout, fit, fit_with};
-pub use model::{ModelBundle, Provenance};
-pub use power::power;
+pub use model::{ModelBundle, Provenance, SwitchedOff};
+pub use power::{power, power_since};

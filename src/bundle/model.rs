@@ -9,6 +9,15 @@ use crate::detector::{Detector, DetectorSpec, Member};
 use crate::series::{ChannelName, Timestamp};
 use crate::verdict::{Calibration, StuckCalibration};
 
+/// A member that was left out because it hurts.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SwitchedOff {
+    /// The member.
+    pub member: Member,
+    /// Mean area under the curve over injected shifts, drifts and noise with it, less that without it.
+    pub gain: f64,
+}
+
 /// Where a model comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
@@ -22,6 +31,12 @@ pub struct Provenance {
     pub n_excluded: usize,
     /// What was asked for.
     pub spec: DetectorSpec,
+    /// Event time of the last clean row that was added to the calibration after the fit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibrated_to: Option<Timestamp>,
+    /// The trained member, when it was left out because injected faults are seen worse with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switched_off: Option<SwitchedOff>,
     /// Version of the program that fitted it.
     pub kilter_version: String,
     /// How the training of its network went; none without one.
@@ -50,6 +65,24 @@ impl ModelBundle {
     /// Its name: the first 16 hex digits of the SHA-256 of its bytes. The same rows and spec give the same name.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The same model that says which member was left out; another name, because the bytes are others.
+    pub fn with_switched_off(self, switched_off: SwitchedOff) -> Self {
+        let Self { channels, detector, calibration, stuck, provenance, .. } = self;
+        let provenance = Provenance { switched_off: Some(switched_off), ..provenance };
+        Self::from_parts(channels, detector, Arc::unwrap_or_clone(calibration), stuck, provenance)
+    }
+
+    /// The same members under a calibration that has grown by rows up to `to`; another name, because the bytes are others.
+    pub fn with_calibration(&self, calibration: Calibration, to: Timestamp) -> Self {
+        let provenance = Provenance { calibrated_to: Some(to), ..self.provenance.clone() };
+        Self::from_parts(self.channels.clone(), self.detector.clone(), calibration, self.stuck.clone(), provenance)
+    }
+
+    /// Event time of the last row that the model knows, be it learned or only calibrated on.
+    pub fn knows_to(&self) -> Timestamp {
+        self.provenance.calibrated_to.map_or(self.provenance.last_at, |to| to.max(self.provenance.last_at))
     }
 
     /// Rows of a window, T.

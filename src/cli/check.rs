@@ -24,6 +24,14 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), CliError> {
     let config = Config::load(&args.config).map_err(|error| CliError::Configuration(error.to_string()))?;
     let topics: Vec<&str> = config.series.iter().map(|entry| entry.topic.as_str()).collect();
     writeln!(io::stdout(), "{}: no faults; topics {}", args.config.display(), topics.join(", "))?;
+    for entry in &config.series {
+        let rows = entry.spec.last_fit_rows();
+        // Nearly every training row is held out once; a service knows the exact count.
+        if let Some(why) = entry.spec.budget_explanation(rows as usize) {
+            let topic = entry.topic.as_str();
+            writeln!(io::stdout(), "{topic}: alarm_budget: {why}, and are added as they come")?;
+        }
+    }
     if args.connect {
         tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(connect(&config))?;
     }

@@ -91,6 +91,8 @@ struct Failed {
 /// Runs the command.
 pub(super) fn run(args: &EvaluateArgs) -> Result<(), CliError> {
     let mut spec = series_spec(args.config.as_deref())?;
+    // Every member is judged as it is: none is switched off.
+    spec.power.enabled = false;
     choose_grid(&mut spec, Some(GridKind::Row), args.config.is_some(), None)?;
     let set = read_set(args)?;
     let contenders = wanted_contenders(args, contenders(&spec.detector))?;

@@ -1,5 +1,6 @@
 //! What `score`, `evaluate` and `train` share: from a recording and a configuration to what the judge takes.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use crate::config::Config;
 use crate::detector::DetectorSpec;
 use crate::evaluate::{JudgedSeries, SeriesRows};
 use crate::ingest::Recording;
-use crate::pipeline::{SeriesSpec, WarmUp, WatchSpec};
+use crate::pipeline::{PowerSpec, SeriesSpec, WarmUp, WatchSpec};
 use crate::series::{SeriesId, Stride, Timestamp};
 use crate::verdict::{AlarmBudget, AlertSpec, BudgetPeriod, DecisionSpec};
 use crate::windowing::{GridKind, GridSpec};
@@ -33,6 +34,8 @@ pub(super) fn series_spec(config: Option<&Path>) -> Result<SeriesSpec, CliError>
         alerts: AlertSpec::default(),
         warm_up: WarmUp::default(),
         watches: WatchSpec::default(),
+        power: PowerSpec::default(),
+        units: BTreeMap::new(),
         channels_max: usize::MAX,
         silence_after_ms: i64::MAX,
         keeps_latents: false,

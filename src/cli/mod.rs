@@ -21,6 +21,7 @@ mod run;
 mod score;
 mod scores;
 mod series;
+mod shifts;
 mod silence;
 mod source;
 mod targets;
@@ -53,6 +54,7 @@ enum Command {
     Publish(publish::PublishArgs),
     Series(series::SeriesArgs),
     Scores(scores::ScoresArgs),
+    Shifts(shifts::ShiftsArgs),
     Alerts(alerts::AlertsArgs),
     Incidents(incidents::IncidentsArgs),
     Explain(explain::ExplainArgs),
@@ -79,6 +81,7 @@ impl Cli {
             Command::Publish(args) => publish::run(&args),
             Command::Series(args) => series::run(&args),
             Command::Scores(args) => scores::run(&args),
+            Command::Shifts(args) => shifts::run(&args),
             Command::Alerts(args) => alerts::run(&args),
             Command::Incidents(args) => incidents::run(&args),
             Command::Explain(args) => explain::run(&args),

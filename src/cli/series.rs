@@ -32,6 +32,8 @@ const COLUMNS: &[Column<SeriesView>] = &[
     Column("live_score", |s| s.live_score.into()),
     Column("evidence", |s| s.evidence.into()),
     Column("n_open_alerts", |s| u64::from(s.n_open_alerts).into()),
+    Column("promised", |s| s.budget.as_ref().map(|b| b.n_promised).into()),
+    Column("openings", |s| s.budget.as_ref().map(|b| b.n_openings).into()),
     Column("model_id", |s| s.model_id.clone().into()),
     Column("reason", |s| s.reason.as_str().into()),
 ];

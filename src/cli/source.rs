@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::CliError;
 use crate::http::view::{
-    ActivationView, AlertView, DeadLetterView, ExplanationView, IncidentView, ModelView, Moment, Page, ScoreRowView,
-    SeriesView, SilenceView, TakeOverView, TargetView, TransitionView,
+    ActivationView, AlertView, DeadLetterView, ExplanationView, IncidentView, LevelShiftView, ModelView, Moment, Page,
+    PowerView, ScoreRowView, SeriesView, SilenceView, TakeOverView, TargetView, TransitionView,
 };
 use crate::http::{HttpConfig, LabelPreview, NewSilence};
 use crate::notify::SilenceRequest;
@@ -377,6 +377,41 @@ impl Source {
                 Ok(rows.into_iter().map(TakeOverView::from).collect())
             }
             Self::Service { .. } => self.pages(format!("/api/v1/series/{}/models", encode(series.as_str()))),
+        }
+    }
+
+    /// Lasting changes of level that a series has accepted, newest first.
+    pub(super) fn level_shifts(&self, series: &SeriesId) -> Result<Vec<LevelShiftView>, CliError> {
+        match self {
+            Self::Store { runtime, reader } => {
+                let rows = runtime.block_on(reader.level_shifts(series)).map_err(CliError::failed)?;
+                Ok(rows.into_iter().map(LevelShiftView::from).collect())
+            }
+            Self::Service { .. } => self.pages(format!("/api/v1/series/{}/level-shifts", encode(series.as_str()))),
+        }
+    }
+
+    /// Takes back what a series has accepted.
+    pub(super) fn undo_shifts(&self, series: &SeriesId) -> Result<(), CliError> {
+        let Self::Service { agent, base } = self else {
+            return Err(CliError::Usage("a level shift is taken back by a running service: --url".to_owned()));
+        };
+        let failed = |error: ureq::Error| CliError::failed(format!("{base}: {error}"));
+        let path = format!("{base}/api/v1/series/{}/level-shifts/undo", encode(series.as_str()));
+        let answer = agent.post(path).send_empty().map_err(failed)?;
+        if answer.status().is_success() { Ok(()) } else { Err(refusal(answer)) }
+    }
+
+    /// Which faults a model would see.
+    pub(super) fn power(&self, model_id: &str) -> Result<PowerView, CliError> {
+        match self {
+            Self::Store { runtime, reader } => {
+                let power = runtime.block_on(reader.power(model_id)).map_err(CliError::failed)?;
+                let never =
+                    || format!("what model {model_id} would see was not measured yet: too few rows, or just fitted");
+                Ok(power.ok_or_else(|| CliError::failed(never()))?.into())
+            }
+            Self::Service { .. } => self.get(&format!("/api/v1/models/{}/power", encode(model_id))),
         }
     }
 

@@ -65,7 +65,14 @@ pub(super) fn fit_model(args: &FitArgs, weights: Option<ForeignWeights<'_>>) -> 
     let (Some(first), Some(last)) = (frames.first(), frames.last()) else {
         return Err(CliError::failed(format!("series {series} has no rows to fit on")));
     };
-    let wanted = FitWanted { series: series.clone(), from: first.at, to: last.at, excluded: Vec::new(), model: None };
+    let wanted = FitWanted {
+        series: series.clone(),
+        from: first.at,
+        to: last.at,
+        excluded: Vec::new(),
+        model: None,
+        recalibrates: None,
+    };
     let first_at = first.at;
     let bar = ProgressBar::new_spinner();
     bar.set_style(ProgressStyle::with_template("{spinner} {msg}").map_err(CliError::failed)?);

@@ -1,4 +1,4 @@
-//! `[defaults.limits]`: physical limits by channel.
+//! Tables whose keys are channels: `[defaults.limits]` and `[defaults.units]`.
 
 use std::collections::BTreeMap;
 
@@ -40,4 +40,31 @@ fn read_channel(path: &str, channel: &str, value: &Value, faults: &mut Vec<Fault
         faults.push(Fault { path, found: value.to_string(), allowed });
     }
     (faults.len() == n_before).then_some(()).and(name).map(|name| (name, limits))
+}
+
+/// Reads a table of channels and their units.
+pub(super) fn read_units(path: &str, value: Option<&Value>, faults: &mut Vec<Fault>) -> BTreeMap<ChannelName, String> {
+    let mut units = BTreeMap::new();
+    let entries = match value {
+        None => return units,
+        Some(Value::Table(table)) => table,
+        Some(other) => {
+            let allowed = "a table of channels and units, such as temperature = \"°C\"".to_owned();
+            faults.push(Fault { path: path.to_owned(), found: other.to_string(), allowed });
+            return units;
+        }
+    };
+    for (channel, unit) in entries {
+        match (ChannelName::parse(channel), unit) {
+            (Ok(name), Value::String(unit)) => drop(units.insert(name, unit.clone())),
+            (Err(error), _) => {
+                faults.push(Fault { path: join(path, channel), found: channel.clone(), allowed: error.to_string() });
+            }
+            (_, other) => {
+                let allowed = "a unit as text, such as \"°C\"".to_owned();
+                faults.push(Fault { path: join(path, channel), found: other.to_string(), allowed });
+            }
+        }
+    }
+    units
 }

@@ -3,16 +3,18 @@
 //! A `[[series]]` entry is `[defaults]` with some keys written anew. Without any entry, `[defaults]` alone is the one
 //! entry. The keys of the grid ([`GridSpec`]) stand beside those of [`SeriesKeys`]; members and rules have a table each.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::fault::{Fault, join};
-use super::limits::read_limits;
+use super::limits::{read_limits, read_units};
 use super::rows::{RowSpan, RowSpanError, WarmUpRows};
 use super::section::{known_keys, read_section, read_table};
 use crate::decode::{PayloadSpec, TopicTemplate};
 use crate::detector::{DetectorSpec, Member};
-use crate::pipeline::{SeriesSpec, WatchSpec};
+use crate::pipeline::{PowerSpec, SeriesSpec, WatchSpec};
 use crate::series::{HumanDuration, Stride};
 use crate::verdict::{AlarmBudget, AlertSpec, DecisionRule, DecisionSpec};
 use crate::windowing::{GridKind, GridSpec};
@@ -89,7 +91,7 @@ impl Default for SeriesKeys {
 }
 
 /// Tables of an entry: one per member with settings, one per decision rule, one per rule without a score.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 15] = [
     "autoencoder",
     "pca",
     "kernel_pca",
@@ -103,6 +105,8 @@ const TABLES: [&str; 13] = [
     "silent",
     "limits",
     "alerts",
+    "power",
+    "units",
 ];
 
 /// Every key that `[defaults]` and `[[series]]` know, tables included.
@@ -206,7 +210,12 @@ fn read_entry(path: &str, own: &Table, defaults: &Table, faults: &mut Vec<Fault>
         limits: read_limits(&join(path, "limits"), merged.get("limits"), faults),
     };
     let alerts: AlertSpec = read_table(&join(path, "alerts"), merged.get("alerts"), faults);
-    compose(path, &merged, (keys, grid, detector, decision, (watches, alerts)), faults)
+    let power: PowerSpec = read_table(&join(path, "power"), merged.get("power"), faults);
+    let units = read_units(&join(path, "units"), merged.get("units"), faults);
+    let mut entry = compose(path, &merged, (keys, grid, detector, decision, (watches, alerts)), faults);
+    entry.spec.power = power;
+    entry.spec.units = units;
+    entry
 }
 
 /// The keys of a table that a section knows.
@@ -279,6 +288,8 @@ fn compose(
         alarm_budget: keys.alarm_budget,
         watches,
         alerts,
+        power: PowerSpec::default(),
+        units: BTreeMap::new(),
         warm_up: keys.warm_up_rows.0,
         channels_max: keys.channels_max as usize,
         silence_after_ms: keys.silence_after.as_ms(),

@@ -33,7 +33,7 @@ pub use kmeans::Kmeans;
 pub use latent_map::{MapError, MapMethod, latent_map};
 pub use member::{FittedMember, Member, MemberError, MemberParts, MemberScratch, Tensor, rebuild};
 pub use pca::{Pca, PcaScore};
-pub use power::{FaultKind, FaultPower, PowerReport, measure_power};
+pub use power::{ChannelPower, FaultKind, FaultPower, PowerDraws, PowerReport, measure_power};
 pub use random_features::RandomFeatures;
 pub use spec::{DetectorSpec, KmeansSpec, PcaSpec, RandomFeaturesSpec, VarSpec};
 pub use switches::Switches;

@@ -12,7 +12,7 @@ use super::error::{ApiError, Problem};
 use super::extract::{Path, Query};
 use super::series::parse_series;
 use super::state::AppState;
-use super::view::{ActivationView, ModelView, Page, TakeOverView};
+use super::view::{ActivationView, ModelView, Page, PowerView, TakeOverView};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -96,6 +96,21 @@ pub(super) async fn activate(
         return Err(ApiError::Conflict(format!("series {series} has no closed row yet")));
     }
     Ok((StatusCode::ACCEPTED, Json(ActivationView { series: series.to_string(), model_id: id })))
+}
+
+/// Which faults a model would see, as measured last.
+#[utoipa::path(get, path = "/api/v1/models/{id}/power", tag = "models",
+    params(("id" = String, Path, description = "Its id")),
+    responses(
+    (status = 200, description = "What it would see", body = PowerView),
+    (status = 400, description = "The path is unusable", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such model, or its power was never measured", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "The store does not answer", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn power(State(state): State<AppState>, Path(id): Path<String>) -> Result<Json<PowerView>, ApiError> {
+    let power = state.reader.power(&id).await?;
+    let unknown = || ApiError::Unknown { what: "measured power of a model", found: id.chars().take(64).collect() };
+    Ok(Json(power.ok_or_else(unknown)?.into()))
 }
 
 /// Which model judged a series from which row on, oldest first.

@@ -14,8 +14,8 @@ use utoipa_axum::routes;
 use super::error::{ApiError, BODY_BYTES_MAX};
 use super::state::AppState;
 use super::{
-    alerts, assets, docs, explanation, health, incidents, latents, models, preview, scores, series, silences, stream,
-    targets,
+    alerts, assets, docs, explanation, health, incidents, latents, models, preview, scores, series, shifts, silences,
+    stream, targets,
 };
 
 #[derive(OpenApi)]
@@ -44,6 +44,8 @@ fn routes_and_document() -> (Router<AppState>, Document) {
         .routes(routes!(health::health))
         .routes(routes!(series::list))
         .routes(routes!(series::one))
+        .routes(routes!(shifts::list))
+        .routes(routes!(shifts::undo))
         .routes(routes!(scores::scores))
         .routes(routes!(scores::readings))
         .routes(routes!(alerts::list))
@@ -62,6 +64,7 @@ fn routes_and_document() -> (Router<AppState>, Document) {
         .routes(routes!(models::list))
         .routes(routes!(models::one))
         .routes(routes!(models::activate))
+        .routes(routes!(models::power))
         .routes(routes!(models::take_overs))
         .routes(routes!(latents::latents))
         .routes(routes!(docs::openapi_json))

@@ -10,7 +10,18 @@ use super::about::About;
 use super::activation::Activation;
 use super::live::Live;
 use super::readiness::Readiness;
+use crate::series::SeriesId;
 use crate::store::{Reader, Store};
+
+/// What a person asks of the pipeline. Rare, so the queue needs no bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// Take back the level shifts that a series has accepted.
+    UndoShift {
+        /// The series.
+        series: SeriesId,
+    },
+}
 
 /// What the service hands to [`serve`](super::serve). Cheap to clone.
 #[derive(Clone)]
@@ -21,6 +32,8 @@ pub struct AppState {
     pub store: Option<Store>,
     /// Where picks of people go; none where nothing judges.
     pub activations: Option<mpsc::Sender<Activation>>,
+    /// Takes what people ask of the pipeline; none in a service that only reads.
+    pub deeds: Option<mpsc::UnboundedSender<Deed>>,
     /// What just happened.
     pub live: Live,
     /// Whether the service does its work.
@@ -50,6 +63,7 @@ impl AppState {
             reader,
             store,
             activations: None,
+            deeds: None,
             live: Live::new(),
             readiness,
             metrics,

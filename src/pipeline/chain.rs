@@ -127,6 +127,16 @@ impl Chain {
         self.bundle.detector.latent(self.window.window()?, &mut self.scratch)
     }
 
+    /// The same chain in the middle of its work, under the same members with another calibration.
+    pub fn recalibrated(&self, bundle: Arc<ModelBundle>, decision: &DecisionSpec) -> Self {
+        let mut chain = Self::new(bundle, decision, self.channel_indexes.clone());
+        chain.judge.resume(self.judge.state());
+        chain.window = self.window.clone();
+        chain.baseline = self.baseline.clone();
+        chain.stuck = self.stuck.clone();
+        chain
+    }
+
     /// The model.
     pub fn bundle(&self) -> &Arc<ModelBundle> {
         &self.bundle

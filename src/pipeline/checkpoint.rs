@@ -8,7 +8,7 @@ use crate::series::{Stride, Timestamp};
 use crate::verdict::{AlertMachine, DecisionSpec, FalseAlarms, SeriesState};
 
 /// Written before the bytes; another number means another layout.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Why bytes are not a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +59,10 @@ pub struct Checkpoint {
     pub stride: Option<Stride>,
     /// What alerts that people called false have taught the model in charge.
     pub false_alarms: FalseAlarms,
+    /// Usable rows when a model was last fitted or its calibration last grew.
+    pub calibrated_rows: u64,
+    /// Rows judged so far, openings promised for them, openings of anomaly alerts.
+    pub alarms: (u64, f64, u64),
 }
 
 impl Checkpoint {

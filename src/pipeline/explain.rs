@@ -238,6 +238,11 @@ fn rebuild(context: &AlertContext) -> Result<Vec<(Timestamp, Judged)>, String> {
 
 /// Without a state to go on from: from the first row that the model was fitted on.
 fn from_training(context: &AlertContext, bundle: &Arc<ModelBundle>) -> Result<Vec<(Timestamp, Judged)>, String> {
+    if bundle.provenance.calibrated_to.is_some() {
+        return Err(
+            "its calibration grew in the middle of judging, and the state it went on from is not kept".to_owned()
+        );
+    }
     let first_at = bundle.provenance.first_at;
     if context.frames.first().is_none_or(|frame| frame.at > first_at) {
         return Err(format!("rows since {first_at}, from which the model learned, are not kept any more"));

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::life::{FalseAlarm, Heard, Restored, SeriesLife};
-use super::{FitWanted, Outcome, SeriesSpec, Trained};
+use super::{FitWanted, MeasuredPower, Outcome, SeriesSpec, Trained};
+use crate::bundle::ModelBundle;
 use crate::series::{ChannelName, Reading, SeriesId, Timestamp};
 use crate::verdict::Alert;
 
@@ -137,6 +138,24 @@ impl Pipeline {
         outcomes
     }
 
+    /// A person takes back the level shifts that a series has accepted.
+    pub fn undo_shift(&mut self, series: &SeriesId, now: Timestamp) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        if let Some(life) = self.lives.get_mut(series) {
+            life.undo_shift(now, &mut outcomes);
+        }
+        outcomes
+    }
+
+    /// What a model would see has been measured.
+    pub fn on_power(&mut self, measured: MeasuredPower) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        if let Some(life) = self.lives.get(&measured.series) {
+            life.on_power(measured, &mut outcomes);
+        }
+        outcomes
+    }
+
     /// A model that was asked for could not be fitted.
     pub fn on_fit_failed(&mut self, wanted: &FitWanted, reason: &str, now: Timestamp) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
@@ -169,6 +188,11 @@ impl Pipeline {
     /// Channels of a series in frame order, and what it is judged by.
     pub fn describe(&self, series: &SeriesId) -> Option<(&[ChannelName], &Arc<SeriesSpec>)> {
         self.lives.get(series).map(|life| (life.channels(), life.spec()))
+    }
+
+    /// The model in charge of a series.
+    pub fn bundle_of(&self, series: &SeriesId) -> Option<Arc<ModelBundle>> {
+        self.lives.get(series)?.bundle().cloned()
     }
 
     /// Rows that windows and held values reach back at most: what a restart needs of each series.

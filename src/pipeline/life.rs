@@ -8,10 +8,12 @@ use super::chain::{Chain, Judged, Phase};
 use super::checkpoint::Checkpoint;
 use super::rebuild::resume_chain;
 use super::watches::Watches;
-use super::{FitWanted, Outcome, SeriesSpec, TakeOver, Trained};
+use super::{
+    BudgetRow, FitWanted, MeasuredPower, ModelPower, Outcome, PowerRow, SeriesSpec, ShiftDeed, TakeOver, Trained,
+};
 use crate::bundle::ModelBundle;
 use crate::series::{ChannelName, Frame, Quality, Reading, SeriesId, Timestamp};
-use crate::verdict::{Alert, AlertKind, AlertMachine, FalseAlarms, SeriesState, Transition};
+use crate::verdict::{Alert, AlertKind, AlertMachine, FalseAlarms, SeriesState, Transition, TransitionKind};
 use crate::windowing::{Assembler, Counts, IndexedReading, OpenRow, Pushed};
 
 /// Closed rows between two checkpoints: a restart replays at most so many rows of a series.
@@ -27,6 +29,19 @@ struct Judging {
     bundle: Arc<ModelBundle>,
     /// False until the first row it judges has been announced.
     is_announced: bool,
+    /// False openings per row that its budget allows.
+    openings_per_row: f64,
+    /// Why that is more than asked for.
+    budget_explanation: Option<String>,
+}
+
+impl Judging {
+    fn new(chain: Chain, bundle: Arc<ModelBundle>, is_announced: bool, spec: &SeriesSpec) -> Self {
+        let n_rows = bundle.calibration.n_rows();
+        let openings_per_row = spec.decision_for(n_rows).openings_per_row;
+        let budget_explanation = spec.budget_explanation(n_rows);
+        Self { chain, bundle, is_announced, openings_per_row, budget_explanation }
+    }
 }
 
 impl Judging {
@@ -72,6 +87,10 @@ pub(super) struct SeriesLife {
     reason: String,
     /// Why the last fit failed, until one succeeds.
     fit_fault: Option<String>,
+    /// Usable rows when a model was last fitted or its calibration last grew.
+    calibrated_rows: u64,
+    /// Rows judged so far, openings promised for them, openings of anomaly alerts.
+    alarms: (u64, f64, u64),
     rows_since_checkpoint: u32,
     last_heard: Timestamp,
 }
@@ -116,6 +135,8 @@ impl SeriesLife {
             state: SeriesState::WarmingUp,
             reason: String::new(),
             fit_fault: None,
+            calibrated_rows: 0,
+            alarms: (0, 0.0, 0),
             rows_since_checkpoint: 0,
             last_heard: now,
         }
@@ -123,6 +144,11 @@ impl SeriesLife {
 
     pub(super) fn channels(&self) -> &[ChannelName] {
         &self.channels
+    }
+
+    /// The model in charge.
+    pub(super) fn bundle(&self) -> Option<&Arc<ModelBundle>> {
+        self.judging.as_ref().map(|judging| &judging.bundle)
     }
 
     pub(super) fn spec(&self) -> &Arc<SeriesSpec> {
@@ -270,6 +296,7 @@ impl SeriesLife {
         }
         self.take_over_if_calm(at, out);
         self.want_fit(at, out);
+        self.want_calibration(at, out);
         if self.judging.is_none() && self.fitting.is_none() {
             let wanted = self.next_fit.unwrap_or(self.n_usable);
             out.push(Outcome::WarmUp { series: self.id.clone(), n_rows: self.n_usable, n_wanted: wanted });
@@ -294,10 +321,15 @@ impl SeriesLife {
                 from_row: self.n_rows - 1,
             }));
         }
+        let openings_per_row = judging.openings_per_row;
         let judged = judging.chain.push(frame, Phase::Scoring);
         let transition = judged.verdict().and_then(|verdict| self.alert.on_verdict(&verdict));
-        let Judged { score, settled, observed, stuck, .. } = judged;
+        let Judged { score, settled, observed, stuck, accepted_shift } = judged;
         let latent = score.as_ref().filter(|_| self.spec.keeps_latents).and_then(|_| judging.chain.latent());
+        if let Some(shift) = accepted_shift {
+            let deed = ShiftDeed::Accepted { at: frame.at, factor: shift.factor };
+            out.push(Outcome::Shift { series: self.id.clone(), deed });
+        }
         let expected = score.as_ref().map_or(&[][..], |score| &score.expected);
         let stuck = self.watches.on_judged(frame.at, &stuck, &observed, expected, &self.spec.watches);
         if let Some(transition) = stuck {
@@ -314,6 +346,8 @@ impl SeriesLife {
         };
         out.push(Outcome::Score { series: self.id.clone(), score });
         out.extend(latent.map(|latent| Outcome::Latent { series: self.id.clone(), at: frame.at, latent }));
+        self.alarms.0 += 1;
+        self.alarms.1 += openings_per_row;
         if let Some(transition) = transition {
             self.report(transition, out);
         }
@@ -323,6 +357,9 @@ impl SeriesLife {
     /// An alert did something. What was wrong is never learned; a silent channel only said nothing.
     fn report(&mut self, transition: Transition, out: &mut Vec<Outcome>) {
         let alert = &transition.alert;
+        if alert.kind == AlertKind::Anomaly && transition.kind == TransitionKind::Opened {
+            self.alarms.2 += 1;
+        }
         if let Some(resolved_at) = alert.resolved_at.filter(|_| alert.kind != AlertKind::Silent) {
             // One that came back has a longer span than before.
             self.excluded.retain(|span| span.0 != alert.opened_at);
@@ -345,7 +382,13 @@ impl SeriesLife {
             (None, Some(judging)) => {
                 let n_rows = judging.bundle.provenance.n_rows;
                 let next = self.next_fit.map_or("the last one".to_owned(), |rows| format!("the next at {rows}"));
-                (SeriesState::Normal, format!("nothing to report; the model learned {n_rows} rows, {next}"))
+                let off = judging.bundle.provenance.switched_off;
+                let off = off.map(|off| format!("; {} is switched off, with it less would be seen", off.member));
+                let off = off.unwrap_or_default();
+                let budget = judging.budget_explanation.as_ref();
+                let budget = budget.map(|why| format!("; alarm budget: {why}")).unwrap_or_default();
+                let reason = format!("nothing to report; the model learned {n_rows} rows, {next}{off}{budget}");
+                (SeriesState::Normal, reason)
             }
             (None, None) => (SeriesState::WarmingUp, self.warm_up_reason()),
         };
@@ -368,10 +411,32 @@ impl SeriesLife {
             return;
         };
         self.next_fit = self.spec.warm_up.next_fit(self.n_usable);
-        // What people called false was ordinary, and may be learned from.
+        let excluded = self.unlearnable(from);
+        self.ask(FitWanted { series: self.id.clone(), from, to: at, excluded, model: None, recalibrates: None }, out);
+    }
+
+    /// Spans since a time that are never learned from: alerts, without those that people called false.
+    fn unlearnable(&self, from: Timestamp) -> Vec<(Timestamp, Timestamp)> {
         let is_true = |span: &(Timestamp, Timestamp)| self.false_alarms.iter().all(|alarm| alarm.opened_at != span.0);
-        let excluded = self.excluded.iter().copied().filter(|span| span.1 > from && is_true(span)).collect();
-        let wanted = FitWanted { series: self.id.clone(), from, to: at, excluded, model: None };
+        self.excluded.iter().copied().filter(|span| span.1 > from && is_true(span)).collect()
+    }
+
+    /// Asks for a larger calibration under the frozen model each time its clean rows may have doubled, for as long as the
+    /// budget asked for is tighter than the calibration can hold.
+    fn want_calibration(&mut self, at: Timestamp, out: &mut Vec<Outcome>) {
+        let Some(judging) = &self.judging else { return };
+        let is_due = self.next_fit.is_none() && self.n_usable >= 2 * self.calibrated_rows;
+        if !is_due || judging.budget_explanation.is_none() || self.fitting.is_some() || self.is_alert_open() {
+            return;
+        }
+        let from = judging.bundle.knows_to().plus_ms(1);
+        let excluded = self.unlearnable(from);
+        let recalibrates = Some(judging.bundle.id().to_owned());
+        self.ask(FitWanted { series: self.id.clone(), from, to: at, excluded, model: None, recalibrates }, out);
+    }
+
+    fn ask(&mut self, wanted: FitWanted, out: &mut Vec<Outcome>) {
+        self.calibrated_rows = self.n_usable;
         out.push(Outcome::FitWanted(wanted.clone()));
         self.fitting = Some(Fitting { wanted, since: Vec::new(), ready: None });
         self.checkpoint(out);
@@ -389,7 +454,7 @@ impl SeriesLife {
         self.next_fit = None;
         let from = self.learn_from.unwrap_or(to).min(to);
         let model = Some(model_id.to_owned());
-        let wanted = FitWanted { series: self.id.clone(), from, to, excluded: Vec::new(), model };
+        let wanted = FitWanted { series: self.id.clone(), from, to, excluded: Vec::new(), model, recalibrates: None };
         out.push(Outcome::FitWanted(wanted.clone()));
         self.fitting = Some(Fitting { wanted, since, ready: None });
         self.checkpoint(out);
@@ -413,12 +478,32 @@ impl SeriesLife {
             return;
         }
         self.fitting = None;
+        if wanted.recalibrates.is_some() {
+            // The model judges on under the calibration it has; the next doubling asks again.
+            return;
+        }
         let state = if self.judging.is_some() { SeriesState::ModelStale } else { SeriesState::WarmingUp };
         if wanted.model.is_none() || self.judging.is_none() {
             self.next_fit.get_or_insert(2 * self.n_usable);
         }
         self.fit_fault = Some(reason.to_owned());
         self.enter(state, now, format!("no model could be fitted: {reason}"), out);
+        self.checkpoint(out);
+    }
+
+    /// What a model of this series would see was measured; told with the units of its channels.
+    pub(super) fn on_power(&self, measured: MeasuredPower, out: &mut Vec<Outcome>) {
+        let MeasuredPower { series, model_id, at, channels, report } = measured;
+        let units = channels.iter().map(|channel| self.spec.units.get(channel).cloned()).collect();
+        out.push(Outcome::Power(PowerRow { series, model_id, at, power: ModelPower { channels, units, report } }));
+    }
+
+    /// A person takes back what the slow baseline has accepted: the learned level counts as normal again.
+    pub(super) fn undo_shift(&mut self, now: Timestamp, out: &mut Vec<Outcome>) {
+        let Some(judging) = &mut self.judging else { return };
+        judging.chain.undo_shift();
+        out.push(Outcome::Shift { series: self.id.clone(), deed: ShiftDeed::Undone { undone_at: now } });
+        // No row leads a restart back to it.
         self.checkpoint(out);
     }
 
@@ -430,6 +515,9 @@ impl SeriesLife {
         }
         let Some(Fitting { since, ready: Some(trained), .. }) = self.fitting.take() else { return };
         let Trained { bundle, mut chain, wanted } = *trained;
+        if wanted.recalibrates.is_some() {
+            return self.go_on_with(bundle, out);
+        }
         let trained_to = wanted.to;
         out.push(Outcome::Model { series: self.id.clone(), bundle: Arc::clone(&bundle) });
         let is_first = self.judging.is_none();
@@ -446,7 +534,7 @@ impl SeriesLife {
         self.alert.on_model(bundle.id().to_owned(), bundle.channels.clone());
         self.watches.on_model(&bundle);
         self.fit_fault = None;
-        let mut judging = Judging { chain, bundle, is_announced: false };
+        let mut judging = Judging::new(chain, bundle, false, &self.spec);
         self.taught = judging.teach(&self.false_alarms, &self.spec);
         self.judging = Some(judging);
         if is_first {
@@ -466,6 +554,36 @@ impl SeriesLife {
         self.checkpoint(out);
     }
 
+    /// The model in charge goes on in the middle of its work, under a calibration that has grown.
+    fn go_on_with(&mut self, bundle: Arc<ModelBundle>, out: &mut Vec<Outcome>) {
+        let Some(judging) = &self.judging else { return };
+        let decision = self.spec.decision_for(bundle.calibration.n_rows());
+        let chain = judging.chain.recalibrated(Arc::clone(&bundle), &decision);
+        out.push(Outcome::Model { series: self.id.clone(), bundle: Arc::clone(&bundle) });
+        self.alert.on_model(bundle.id().to_owned(), bundle.channels.clone());
+        self.watches.on_model(&bundle);
+        let mut judging = Judging::new(chain, bundle, false, &self.spec);
+        self.taught = judging.teach(&self.false_alarms, &self.spec);
+        self.judging = Some(judging);
+        self.checkpoint(out);
+    }
+
+    /// How the series keeps its alarm budget.
+    fn budget(&self, at: Timestamp) -> Option<Outcome> {
+        let judging = self.judging.as_ref()?;
+        let (n_judged, n_promised, n_openings) = self.alarms;
+        Some(Outcome::Budget(BudgetRow {
+            series: self.id.clone(),
+            at,
+            asked: self.spec.alarm_budget.to_string(),
+            explanation: judging.budget_explanation.clone(),
+            openings_per_row: judging.openings_per_row,
+            n_judged,
+            n_promised,
+            n_openings,
+        }))
+    }
+
     fn enter(&mut self, state: SeriesState, at: Timestamp, reason: String, out: &mut Vec<Outcome>) {
         if self.state != state || self.reason != reason {
             self.state = state;
@@ -478,6 +596,7 @@ impl SeriesLife {
     pub(super) fn checkpoint(&mut self, out: &mut Vec<Outcome>) {
         self.rows_since_checkpoint = 0;
         let at = self.last_at.unwrap_or(Timestamp::from_ms(0));
+        out.extend(self.budget(at));
         let checkpoint = Checkpoint {
             spec_name: self.spec.name.clone(),
             last_at: self.last_at,
@@ -498,6 +617,8 @@ impl SeriesLife {
             ),
             stride: self.spec.stride(),
             false_alarms: self.taught.clone(),
+            calibrated_rows: self.calibrated_rows,
+            alarms: self.alarms,
         };
         out.push(Outcome::Checkpoint { series: self.id.clone(), at, bytes: checkpoint.encode() });
     }
@@ -520,6 +641,8 @@ impl SeriesLife {
             life.state = checkpoint.state;
             life.reason = checkpoint.reason;
             life.taught = checkpoint.false_alarms;
+            life.calibrated_rows = checkpoint.calibrated_rows;
+            life.alarms = checkpoint.alarms;
             if let Some(wanted) = checkpoint.fitting {
                 out.push(Outcome::FitWanted(wanted.clone()));
                 life.fitting = Some(Fitting { wanted, since: since_fit, ready: None });
@@ -535,6 +658,8 @@ impl SeriesLife {
                 }
             }
         }
+        // The configuration may have another budget than before the restart.
+        out.extend(life.last_at.and_then(|at| life.budget(at)));
         let n_replayed = replay.len();
         let mut closed = recent;
         for frame in replay {
@@ -560,7 +685,7 @@ impl SeriesLife {
         let decision = self.spec.decision_for(bundle.calibration.n_rows());
         let told = (&decision, &self.taught);
         let chain = resume_chain(&bundle, &self.channels, told, self.spec.stride(), state, recent)?;
-        Ok(Judging { chain, bundle, is_announced })
+        Ok(Judging::new(chain, bundle, is_announced, &self.spec))
     }
 }
 

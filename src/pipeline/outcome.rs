@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ModelPower;
 use crate::series::{ChannelName, Frame, SeriesId, Timestamp};
 use crate::verdict::{SeriesState, Transition};
 use crate::windowing::OpenRow;
@@ -55,6 +56,59 @@ pub struct FitWanted {
     pub excluded: Vec<(Timestamp, Timestamp)>,
     /// A stored model that a person picked: it takes over as it is, nothing is fitted.
     pub model: Option<String>,
+    /// The model whose calibration is to grow by these rows; none when a new model is wanted.
+    pub recalibrates: Option<String>,
+}
+
+/// Promised against realised.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BudgetRow {
+    /// Whose.
+    pub series: SeriesId,
+    /// Event time of the last row counted.
+    pub at: Timestamp,
+    /// The budget as asked for, in the user's unit.
+    pub asked: String,
+    /// Why it runs at a looser one, in the user's unit; none when it runs as asked.
+    pub explanation: Option<String>,
+    /// False openings per row that it runs at now.
+    pub openings_per_row: f64,
+    /// Rows judged so far.
+    pub n_judged: u64,
+    /// Openings promised for them.
+    pub n_promised: f64,
+    /// Openings of anomaly alerts.
+    pub n_openings: u64,
+}
+
+/// What happened to the level that counts as normal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ShiftDeed {
+    /// The slow baseline has accepted a lasting rise.
+    Accepted {
+        /// The row from which on it counts as normal.
+        at: Timestamp,
+        /// How many times larger residuals now count as normal.
+        factor: f64,
+    },
+    /// A person took back all that was accepted.
+    Undone {
+        /// When, by the wall clock.
+        undone_at: Timestamp,
+    },
+}
+
+/// What a model of a series would see.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PowerRow {
+    /// Whose.
+    pub series: SeriesId,
+    /// The model.
+    pub model_id: String,
+    /// Event time of the last row that faults were put into.
+    pub at: Timestamp,
+    /// What it would see.
+    pub power: ModelPower,
 }
 
 /// A model begins to judge a series.
@@ -160,6 +214,17 @@ pub enum Outcome {
     },
     /// A model took over.
     TakeOver(TakeOver),
+    /// How a series keeps its alarm budget.
+    Budget(BudgetRow),
+    /// A lasting change of level was accepted as normal, or taken back.
+    Shift {
+        /// The series.
+        series: SeriesId,
+        /// What happened.
+        deed: ShiftDeed,
+    },
+    /// What a model would see was measured.
+    Power(PowerRow),
     /// The state of a series' chain after a row, so that a restart needs to replay only the rows since.
     Checkpoint {
         /// The series.

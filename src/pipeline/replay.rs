@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 
-use super::{FalseAlarm, FitWanted, Outcome, Pipeline, train};
+use super::{FalseAlarm, FitWanted, Outcome, Pipeline, recalibrate, train};
 use crate::bundle::{FitError, FitProgress};
 use crate::series::{Frame, Reading, SeriesId, Timestamp};
 
@@ -97,7 +97,12 @@ impl Replay {
         let Some((channels, spec)) = self.pipeline.describe(&wanted.series) else { return Ok(Vec::new()) };
         let series = wanted.series.clone();
         let mut report = |step| progress(&series, step);
-        match train(wanted.clone(), &rows[start..end], channels, spec, &mut report) {
+        let rows = &rows[start..end];
+        let answer = match (&wanted.recalibrates, self.pipeline.bundle_of(&series)) {
+            (Some(_), Some(bundle)) => recalibrate(wanted.clone(), rows, channels, spec, &bundle),
+            _ => train(wanted.clone(), rows, channels, spec, &mut report),
+        };
+        match answer {
             Ok(trained) => Ok(self.pipeline.on_trained(trained)),
             Err(FitError::Cancelled) => Err(FitError::Cancelled),
             Err(fault) => {

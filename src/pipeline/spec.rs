@@ -1,10 +1,12 @@
 //! What a series is judged by: the choices of its configuration section, checked.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::WatchSpec;
+use super::{PowerSpec, WatchSpec};
 use crate::detector::DetectorSpec;
-use crate::series::{Stride, Timestamp};
+use crate::series::{ChannelName, Stride, Timestamp};
 use crate::verdict::{AlarmBudget, AlertSpec, DecisionSpec};
 use crate::windowing::{GridKind, GridSpec};
 
@@ -49,6 +51,10 @@ pub struct SeriesSpec {
     pub watches: WatchSpec,
     /// What of its alerts is worth telling.
     pub alerts: AlertSpec,
+    /// When it is measured what the models would see.
+    pub power: PowerSpec,
+    /// Units of channels, for people.
+    pub units: BTreeMap<ChannelName, String>,
     /// When it is fitted.
     pub warm_up: WarmUp,
     /// Channels of a series at most; further ones are refused and counted.
@@ -68,6 +74,19 @@ impl SeriesSpec {
             decision.alarm_budget = self.alarm_budget.to_string();
         }
         decision
+    }
+
+    /// Why so many calibration rows run at a looser budget than asked for, in the user's unit; none when they do not.
+    pub fn budget_explanation(&self, n_calibration_rows: usize) -> Option<String> {
+        self.alarm_budget.honest(self.stride(), n_calibration_rows).ok()?.explanation
+    }
+
+    /// Rows that the last model of the warm-up learns from.
+    pub fn last_fit_rows(&self) -> u64 {
+        match self.warm_up {
+            WarmUp::Ladder => LADDER_ROWS[LADDER_ROWS.len() - 1],
+            WarmUp::Rows(rows) => rows,
+        }
     }
 
     /// True when rows were left out between two closed rows: on the time grid they otherwise follow stride by stride.

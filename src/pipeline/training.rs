@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::chain::{Chain, Phase};
 use super::{FitWanted, SeriesSpec, WarmUp};
-use crate::bundle::{FitError, FitInput, FitProgress, ForeignWeights, ModelBundle, fit_with};
+use crate::bundle::{FitError, FitInput, FitProgress, ForeignWeights, ModelBundle, SwitchedOff, fit, fit_with, power};
+use crate::detector::{DetectorSpec, PowerDraws, PowerReport};
 use crate::series::{ChannelName, Frame, Timestamp};
 use crate::verdict::StuckSpec;
 
@@ -56,7 +57,12 @@ pub fn train_with(
         // The only fit there will be: every member that was asked for takes part.
         detector.autoencoder_from_rows = detector.autoencoder_from_rows.min(detector.members_from_rows);
     }
-    let bundle = Arc::new(fit_with(&input, &detector, weights, progress)?);
+    let bundle = match weights {
+        // Weights that a person brings are theirs to judge.
+        Some(_) => fit_with(&input, &detector, weights, progress)?,
+        None => fit_what_helps(&input, &detector, spec, progress)?,
+    };
+    let bundle = Arc::new(bundle);
     let chain = warm_chain(&bundle, frames, order, spec);
     Ok(Trained { wanted, bundle, chain })
 }
@@ -104,6 +110,28 @@ fn warm_chain(bundle: &Arc<ModelBundle>, frames: &[Frame], indexes: Vec<usize>, 
     chain
 }
 
+/// A model of all members; without the trained one when that hurts. The check belongs to the fit: a recording judged
+/// again is judged by the same members.
+fn fit_what_helps(
+    input: &FitInput,
+    detector: &DetectorSpec,
+    spec: &SeriesSpec,
+    progress: &mut dyn FnMut(FitProgress) -> ControlFlow<()>,
+) -> Result<ModelBundle, FitError> {
+    let bundle = fit(input, detector, progress)?;
+    let trained = bundle.members().into_iter().find(|member| member.is_trained());
+    let (Some(member), true, false) = (trained, spec.power.enabled, spec.power.force_trained) else {
+        return Ok(bundle);
+    };
+    let report = power(&bundle, input, PowerDraws::GAIN, &mut || true)?;
+    let Some(gain) = report.filter(PowerReport::trained_member_hurts).and_then(|report| report.trained_gain) else {
+        return Ok(bundle);
+    };
+    let members = detector.members.iter().copied().filter(|other| *other != member).collect();
+    let without = fit(input, &DetectorSpec { members, ..detector.clone() }, progress)?;
+    Ok(without.with_switched_off(SwitchedOff { member, gain }))
+}
+
 /// For each channel in name order, its index in the frames.
 fn sorted_order(channels: &[ChannelName]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..channels.len()).collect();
@@ -116,7 +144,7 @@ pub(super) fn channel_indexes(model: &[ChannelName], series: &[ChannelName]) -> 
     model.iter().map(|name| series.iter().position(|c| c == name)).collect()
 }
 
-fn fit_input(
+pub(super) fn fit_input(
     frames: &[Frame],
     channels: &[ChannelName],
     order: &[usize],

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::bundle::FitProgress;
+use crate::bundle::{FitProgress, ModelBundle};
 use crate::ingest::AckToken;
-use crate::pipeline::{FitWanted, Outcome, SeriesSpec, Trained};
+use crate::pipeline::{FitWanted, MeasuredPower, Outcome, PowerWanted, SeriesSpec, Trained};
 use crate::series::{ChannelName, SeriesId};
 
 /// What one turn of the pipeline produced; the writer commits it as a whole or not at all.
@@ -28,11 +28,23 @@ pub(super) struct FitJob {
     /// Channels in frame order.
     pub(super) channels: Vec<ChannelName>,
     pub(super) spec: Arc<SeriesSpec>,
+    /// The model in charge.
+    pub(super) bundle: Option<Arc<ModelBundle>>,
 }
 
-/// What became of a fit.
+/// Work for the trainer.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// A model to fit.
+    Fit(FitJob),
+    /// A model whose power is to be measured.
+    Power(PowerWanted),
+}
+
+/// What became of a job.
 #[derive(Debug)]
 pub(super) enum Answer {
+    Power(Box<MeasuredPower>),
     Trained(Box<Trained>),
     Failed { wanted: FitWanted, reason: String },
 }

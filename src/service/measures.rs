@@ -6,7 +6,7 @@ use std::time::Duration;
 use metrics::{Counter, Histogram, counter, gauge, histogram};
 
 use crate::ingest::Message;
-use crate::pipeline::{Outcome, Processed};
+use crate::pipeline::{BudgetRow, Outcome, Processed};
 use crate::series::{Reading, SeriesId};
 
 /// Results of readings beyond those that the grid itself tells.
@@ -90,6 +90,12 @@ pub(super) fn on_committed(outcomes: &[Outcome], waited: Duration) {
         match outcome {
             Outcome::Frame { .. } => n_rows += 1,
             Outcome::Score { .. } => n_scores += 1,
+            Outcome::Budget(row) => on_budget(row),
+            Outcome::Power(row) => {
+                if let Some(skill) = row.power.report.model_skill {
+                    on_skill(&row.series, skill);
+                }
+            }
             Outcome::Transition(transition) => {
                 counter!("kilter_alerts_total", "transition" => transition.kind.as_str()).increment(1);
             }
@@ -99,6 +105,18 @@ pub(super) fn on_committed(outcomes: &[Outcome], waited: Duration) {
     counter!("kilter_rows_closed_total").increment(n_rows);
     counter!("kilter_windows_scored_total").increment(n_scores);
     histogram!("kilter_score_seconds").record(waited.as_secs_f64());
+}
+
+/// How much better a series' model sees injected faults than the PCA.
+pub(super) fn on_skill(series: &SeriesId, skill: f64) {
+    gauge!("kilter_model_skill", "series" => series.as_str().to_owned()).set(skill);
+}
+
+/// What a series' alarm budget allows, and what came.
+fn on_budget(row: &BudgetRow) {
+    let gauge_of = |name: &'static str| gauge!(name, "series" => row.series.as_str().to_owned());
+    gauge_of("kilter_alarm_rate_promised").set(row.openings_per_row);
+    gauge_of("kilter_alarm_rate_realised").set(row.n_openings as f64 / row.n_judged.max(1) as f64);
 }
 
 /// A transaction took so long.

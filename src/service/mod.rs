@@ -13,6 +13,7 @@ mod batch;
 mod keeper;
 mod listener;
 mod measures;
+mod nightly;
 mod pipeline_task;
 mod refusals;
 mod restoring;

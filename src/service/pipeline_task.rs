@@ -10,7 +10,7 @@ use super::listener::Said;
 use super::measures::{self, Intake};
 use super::refusals::Refusals;
 use crate::decode::MessageDecoder;
-use crate::http::Activation;
+use crate::http::{Activation, Deed};
 use crate::ingest::mqtt::Connection;
 use crate::ingest::{AckToken, Message};
 use crate::pipeline::{Outcome, Pipeline};
@@ -32,6 +32,7 @@ pub(super) struct PipelineTask {
     pub(super) answers: mpsc::UnboundedReceiver<Answer>,
     pub(super) activations: mpsc::Receiver<Activation>,
     pub(super) said: mpsc::UnboundedReceiver<Said>,
+    pub(super) deeds: mpsc::UnboundedReceiver<Deed>,
     pub(super) batches: mpsc::Sender<Batch>,
     pub(super) progress: broadcast::Sender<Progress>,
     pub(super) connection: watch::Receiver<Connection>,
@@ -74,6 +75,12 @@ impl PipelineTask {
                     if !outcomes.is_empty() {
                         self.send(outcomes, Vec::new(), Instant::now()).await?;
                     }
+                }
+                Some(deed) = self.deeds.recv() => {
+                    let Deed::UndoShift { series } = deed;
+                    let outcomes = self.pipeline.undo_shift(&series, (self.now)());
+                    tracing::info!(%series, "accepted level shifts are taken back");
+                    self.send(outcomes, Vec::new(), Instant::now()).await?;
                 }
                 n_taken = self.messages.recv_many(&mut taken, BATCH_MESSAGES_MAX) => {
                     if n_taken == 0 {
@@ -136,6 +143,7 @@ impl PipelineTask {
 
     fn on_answer(&mut self, answer: Answer) -> Vec<Outcome> {
         match answer {
+            Answer::Power(measured) => self.pipeline.on_power(*measured),
             Answer::Trained(trained) => self.pipeline.on_trained(*trained),
             Answer::Failed { wanted, reason } => self.pipeline.on_fit_failed(&wanted, &reason, (self.now)()),
         }
@@ -151,7 +159,12 @@ impl PipelineTask {
         outcomes.retain(|outcome| match outcome {
             Outcome::FitWanted(wanted) => {
                 if let Some((channels, spec)) = self.pipeline.describe(&wanted.series) {
-                    fits.push(FitJob { wanted: wanted.clone(), channels: channels.to_vec(), spec: spec.clone() });
+                    fits.push(FitJob {
+                        wanted: wanted.clone(),
+                        channels: channels.to_vec(),
+                        spec: spec.clone(),
+                        bundle: self.pipeline.bundle_of(&wanted.series),
+                    });
                 }
                 false
             }

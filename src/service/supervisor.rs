@@ -11,10 +11,11 @@ use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::batch::{Answer, Batch, FitJob, Progress};
+use super::batch::{Answer, Batch, Job, Progress};
 use super::keeper::keep;
 use super::listener::Listener;
-use super::measures::Intake;
+use super::measures::{self, Intake};
+use super::nightly::measure_nightly;
 use super::pipeline_task::PipelineTask;
 use super::refusals::Refusals;
 use super::restoring::restore;
@@ -135,6 +136,9 @@ impl Service {
         let mut pipeline = Pipeline::new(specs, config.limits.series_max as usize);
         let first = restore(&store, &mut pipeline, now()).await?;
         tracing::info!(n_series = pipeline.n_series(), "restored");
+        for (series, skill) in store.reader().skills().await? {
+            measures::on_skill(&series, skill);
+        }
         let listener = if config.http.enabled {
             let address = config.http.listen;
             Some(TcpListener::bind(address).await.map_err(|cause| StartError::Listen { address, cause })?)
@@ -238,9 +242,12 @@ impl Service {
 
         let (to_pipeline, messages) = mpsc::channel(queue_capacity);
         let (to_writer, batches) = mpsc::channel::<Batch>(BATCHES_QUEUED);
-        let (to_trainer, jobs) = mpsc::unbounded_channel::<FitJob>();
+        let (to_trainer, jobs) = mpsc::unbounded_channel::<Job>();
         let (to_answers, answers) = mpsc::unbounded_channel::<Answer>();
 
+        let (to_deeds, deeds) = mpsc::unbounded_channel();
+        let mut state = state;
+        state.deeds = Some(to_deeds);
         let live = state.live.clone();
         let acknowledger = source.acknowledger();
         let broker = watch_broker(source.connection(), readiness.clone());
@@ -282,6 +289,11 @@ impl Service {
         let (to_said, said) = mpsc::unbounded_channel();
         let listener = Listener { store: store.clone(), n_time: pipeline.rows_reached_back(), to_pipeline: to_said };
         let hearing = tokio::spawn(listener.run(beside_stops.clone()));
+        let is_measured = config.series.iter().any(|entry| entry.spec.power.enabled);
+        let nightly = is_measured.then(|| {
+            let work = measure_nightly(store.reader().clone(), to_trainer.downgrade(), beside_stops.clone());
+            tokio::spawn(work)
+        });
         let keeper = tokio::spawn(keep(store.clone(), config.retention.clone(), beside_stops));
         let writer = WriterTask {
             store: store.clone(),
@@ -314,6 +326,7 @@ impl Service {
             answers,
             activations,
             said,
+            deeds,
             batches: to_writer,
             progress,
             connection: source.connection(),
@@ -362,6 +375,9 @@ impl Service {
         }
         let _ = keeper.await;
         let _ = hearing.await;
+        if let Some(nightly) = nightly {
+            let _ = nightly.await;
+        }
         if let Some(http) = http {
             let _ = http.await;
         }

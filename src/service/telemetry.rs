@@ -65,7 +65,7 @@ pub const METRICS: &[(&str, MetricKind, &[&str], &str)] = {
             "kilter_model_skill",
             Gauge,
             &["series"],
-            "How much better the autoencoder explains a series than the PCA: 1 minus the ratio of their errors.",
+            "Mean area under the curve over injected shifts, drifts and noise, less that of the PCA alone.",
         ),
         ("kilter_alarm_rate_promised", Gauge, &["series"], "False openings per row that the alarm budget allows."),
         ("kilter_alarm_rate_realised", Gauge, &["series"], "Openings per scored row so far."),

@@ -1,5 +1,6 @@
 //! Fits models beside the line, on a thread of its own, from rows that are committed.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,10 +9,10 @@ use std::time::Instant;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc};
 
-use super::batch::{Answer, FitJob, Progress};
+use super::batch::{Answer, FitJob, Job, Progress};
 use super::measures;
 use crate::bundle::ModelBundle;
-use crate::pipeline::{FitWanted, Trained, adopt, train};
+use crate::pipeline::{FitWanted, PowerWanted, Trained, adopt, measure_power_of, recalibrate, train};
 use crate::series::Timestamp;
 use crate::store::{ReadError, RowQuery, Store};
 
@@ -21,19 +22,40 @@ const ADOPT_ROWS: u32 = 2_000;
 /// The trainer with its queues.
 pub(super) struct Trainer {
     pub(super) store: Store,
-    pub(super) jobs: mpsc::UnboundedReceiver<FitJob>,
+    pub(super) jobs: mpsc::UnboundedReceiver<Job>,
     pub(super) answers: mpsc::UnboundedSender<Answer>,
     pub(super) progress: broadcast::Sender<Progress>,
     pub(super) is_stopping: Arc<AtomicBool>,
 }
 
 impl Trainer {
-    /// Answers one job after another until the queue is closed. Blocks its thread.
+    /// Answers one job after another until the queue is closed. What a model would see is measured while nothing waits
+    /// to be fitted. Blocks its thread.
     pub(super) fn run(mut self, runtime: &Handle) {
-        while let Some(job) = self.jobs.blocking_recv() {
+        let mut powers: VecDeque<PowerWanted> = VecDeque::new();
+        loop {
+            let job = match powers.front() {
+                None => self.jobs.blocking_recv(),
+                Some(_) => self.jobs.try_recv().ok(),
+            };
             if self.is_stopping.load(Ordering::Relaxed) {
                 return;
             }
+            let job = match (job, powers.is_empty()) {
+                (Some(Job::Fit(job)), _) => job,
+                (Some(Job::Power(wanted)), _) => {
+                    powers.push_back(wanted);
+                    continue;
+                }
+                (None, true) => return,
+                (None, false) => {
+                    if let Some(wanted) = powers.pop_front() {
+                        self.measure(&wanted, runtime);
+                    }
+                    continue;
+                }
+            };
+            let asked = job.clone();
             let series = job.wanted.series.clone();
             let begun = Instant::now();
             let answer = self.answer(job, runtime);
@@ -45,13 +67,32 @@ impl Trainer {
             let result = match &answer {
                 Answer::Trained(trained) => {
                     tracing::info!(%series, model = trained.bundle.id(), seconds, "a model is fitted");
+                    if let Some(off) = trained.bundle.provenance.switched_off {
+                        tracing::warn!(
+                            %series, member = %off.member, gain = off.gain,
+                            "the trained member is switched off: injected faults are seen worse with it"
+                        );
+                    }
                     Ok(trained.bundle.id().to_owned())
                 }
+                // Power is measured apart from the jobs that are answered here.
+                Answer::Power(measured) => Ok(measured.model_id.clone()),
                 Answer::Failed { reason, .. } => {
                     tracing::warn!(%series, reason, seconds, "no model could be fitted");
                     Err(reason.clone())
                 }
             };
+            if let (Answer::Trained(trained), true) =
+                (&answer, asked.spec.power.enabled && asked.wanted.model.is_none())
+            {
+                powers.push_back(PowerWanted {
+                    series: series.clone(),
+                    bundle: Arc::clone(&trained.bundle),
+                    channels: asked.channels,
+                    span: (asked.wanted.from, asked.wanted.to),
+                    excluded: asked.wanted.excluded,
+                });
+            }
             // Errors mean that nobody watches, or that the pipeline has ended.
             let _ = self.progress.send(Progress::Fitted { series, result, seconds });
             let _ = self.answers.send(answer);
@@ -65,11 +106,33 @@ impl Trainer {
         Ok(held.flat_map(|silence| silence.spans(wanted.from, wanted.to.plus_ms(1))).collect())
     }
 
+    fn measure(&self, wanted: &PowerWanted, runtime: &Handle) {
+        let PowerWanted { series, bundle, span: (from, to), .. } = wanted;
+        let begun = Instant::now();
+        let frames = match runtime.block_on(self.store.frames_between(series, *from, *to)) {
+            Ok(frames) => frames,
+            Err(fault) => {
+                tracing::warn!(%series, %fault, "what the model would see cannot be measured");
+                return;
+            }
+        };
+        let mut go_on = || !self.is_stopping.load(Ordering::Relaxed);
+        let Some(measured) = measure_power_of(wanted, &frames, &mut go_on) else { return };
+        let (seconds, report) = (begun.elapsed().as_secs_f64(), &measured.report);
+        tracing::info!(%series, model = bundle.id(), skill = report.model_skill, seconds, "what the model would see");
+        if report.trained_member_hurts() {
+            let gain = report.trained_gain;
+            tracing::warn!(%series, model = bundle.id(), gain, "injected faults are seen worse with the trained member");
+        }
+        // An error means that the pipeline has ended.
+        let _ = self.answers.send(Answer::Power(Box::new(measured)));
+    }
+
     fn answer(&self, job: FitJob, runtime: &Handle) -> Answer {
         if job.wanted.model.is_some() {
             return self.adopt(job, runtime);
         }
-        let FitJob { wanted, channels, spec } = job;
+        let FitJob { wanted, channels, spec, bundle } = job;
         let frames = match runtime.block_on(self.store.frames_between(&wanted.series, wanted.from, wanted.to)) {
             Ok(frames) => frames,
             Err(fault) => return Answer::Failed { wanted, reason: format!("its rows could not be read: {fault}") },
@@ -87,7 +150,11 @@ impl Trainer {
                 Err(fault) => return Answer::Failed { wanted, reason: format!("silences could not be read: {fault}") },
             }
         }
-        match train(asked, &frames, &channels, &spec, &mut report) {
+        let answer = match (&wanted.recalibrates, bundle) {
+            (Some(_), Some(bundle)) => recalibrate(asked, &frames, &channels, &spec, &bundle),
+            _ => train(asked, &frames, &channels, &spec, &mut report),
+        };
+        match answer {
             // The pipeline knows its question as it asked it.
             Ok(trained) => Answer::Trained(Box::new(Trained { wanted, ..trained })),
             Err(fault) => Answer::Failed { wanted, reason: fault.to_string() },
@@ -96,7 +163,7 @@ impl Trainer {
 
     /// Makes the stored model that a person picked ready to take over.
     fn adopt(&self, job: FitJob, runtime: &Handle) -> Answer {
-        let FitJob { wanted, channels, spec } = job;
+        let FitJob { wanted, channels, spec, .. } = job;
         let series = wanted.series.clone();
         let last =
             RowQuery { end: Some(wanted.to.plus_ms(1)), limit: ADOPT_ROWS, newest_first: true, ..RowQuery::default() };

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
-use super::batch::{Batch, FitJob};
+use super::batch::{Batch, Job};
 use super::measures;
 use crate::http::{Live, Readiness};
 use crate::ingest::mqtt::Acknowledger;
@@ -25,7 +25,7 @@ pub(super) struct WriterTask {
     pub(super) batches: mpsc::Receiver<Batch>,
     pub(super) acknowledger: Acknowledger,
     pub(super) publisher: Option<MqttPublisher>,
-    pub(super) fits: mpsc::UnboundedSender<FitJob>,
+    pub(super) fits: mpsc::UnboundedSender<Job>,
     pub(super) live: Live,
     pub(super) readiness: watch::Sender<Readiness>,
     pub(super) is_stopping: watch::Receiver<bool>,
@@ -61,7 +61,7 @@ impl WriterTask {
             }
             for fit in fits {
                 // An error means that the trainer has stopped; the fit is asked for again after the restart.
-                let _ = self.fits.send(fit);
+                let _ = self.fits.send(Job::Fit(fit));
             }
         }
         Ok(())

@@ -23,7 +23,8 @@ pub use config::{DATABASE_FILE, Retention, StoreConfig, StoreUrl, StoreUrlError,
 pub use fault::{CommitError, OpenError, Reaction, ReadError};
 pub use reader::{
     AlertQuery, DeadLetter, ExpectedBuckets, FrameBucket, HeldNotice, LabelContext, LatentRow, ModelRow, Reader,
-    RowQuery, ScoreBucket, ScoreView, SeriesQuery, SeriesRow, StoredTransition, TakeOverRow, TargetRow,
+    RowQuery, ScoreBucket, ScoreView, SeriesBudget, SeriesQuery, SeriesRow, ShiftRow, StoredTransition, TakeOverRow,
+    TargetRow,
 };
 pub use restore::{Checkpoint, RestoredAlert, RestoredSeries};
 pub use writer::{Committed, Deed, Forgotten, NewModel, Store};

@@ -51,6 +51,13 @@ impl Default for BettingSpec {
     }
 }
 
+impl BettingSpec {
+    /// Step per row, in log units, by which the slow baseline follows lasting changes.
+    pub fn baseline_step(&self, n_calibration_rows: usize) -> f64 {
+        step_per_row(self.acceptance_rows, n_calibration_rows)
+    }
+}
+
 /// All that changes while judging.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BettingState {

@@ -129,7 +129,7 @@ impl AlarmBudget {
         };
         let explanation = format!(
             "asked for {self}, runs at {held}: {n_rows} calibration rows cannot honestly hold less; \
-             more clean training rows can"
+             more clean rows can"
         );
         Ok(HonestBudget { openings_per_row: tightest, explanation: Some(explanation) })
     }

@@ -69,6 +69,11 @@ impl Calibration {
         self.rows.len()
     }
 
+    /// Median of the logarithms of the held-out residuals.
+    pub fn median_log(&self) -> f64 {
+        self.median_log
+    }
+
     /// Share of held-out rows whose live level is at least this.
     pub fn p_value(&self, live_level: f64) -> PValue {
         PValue::among(&self.live_sorted, live_level)

@@ -89,7 +89,8 @@ impl Spot {
         let log_residual = fused.max(f64::MIN_POSITIVE).ln();
         let height = log_residual - self.state.baseline.forgiven();
         let is_above = height >= self.state.threshold;
-        if !is_above {
+        // Nothing is learned while an alert is open, also not from the quiet rows that are about to end it.
+        if !is_above && !self.state.is_open {
             self.state.n_rows += 1;
             if height > self.peak_level {
                 self.take_peak(height - self.peak_level);

@@ -1,10 +1,10 @@
 //! The life of an alert through the real pipeline and store: explained, labelled, and never lost or opened twice.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
 use kilter::detector::{DetectorSpec, Member};
-use kilter::pipeline::{Outcome, Pipeline, Replay, SeriesSpec, WarmUp, WatchSpec, explain, preview_label};
+use kilter::pipeline::{Outcome, Pipeline, PowerSpec, Replay, SeriesSpec, WarmUp, WatchSpec, explain, preview_label};
 use kilter::series::{ChannelName, Quality, Reading, SeriesId, Stride, Timestamp};
 use kilter::store::{AlertQuery, Store, StoreConfig};
 use kilter::verdict::{
@@ -25,6 +25,8 @@ fn spec() -> SeriesSpec {
         alarm_budget: AlarmBudget::parse("1 per 1000 windows").unwrap(),
         alerts: AlertSpec { fold_within_rows: 0, ..AlertSpec::default() },
         watches: WatchSpec::default(),
+        power: PowerSpec::default(),
+        units: BTreeMap::new(),
         warm_up: WarmUp::Rows(500),
         channels_max: 64,
         silence_after_ms: 60_000,

@@ -61,6 +61,7 @@ fn the_shown_file_shows_every_key() {
     check("defaults.fixed", known_keys::<kilter::verdict::FixedSpec>());
     check("defaults.stuck", known_keys::<kilter::verdict::StuckSpec>());
     check("defaults.silent", known_keys::<kilter::verdict::SilentSpec>());
+    check("defaults.power", known_keys::<kilter::pipeline::PowerSpec>());
 }
 
 #[test]

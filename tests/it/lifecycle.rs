@@ -1,11 +1,13 @@
 //! The life of a series through the whole pure pipeline: every row is judged once, and a restart changes nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use kilter::detector::{DetectorSpec, Member};
-use kilter::pipeline::{FitWanted, Outcome, Pipeline, Replay, ScoreRow, SeriesSpec, WarmUp, WatchSpec, adopt, train};
+use kilter::pipeline::{
+    FitWanted, Outcome, Pipeline, PowerSpec, Replay, ScoreRow, SeriesSpec, WarmUp, WatchSpec, adopt, train,
+};
 use kilter::series::{ChannelName, Frame, Quality, Reading, SeriesId, Stride, Timestamp};
 use kilter::verdict::{AlarmBudget, AlertSpec, DecisionSpec, SeriesState};
 use kilter::windowing::GridSpec;
@@ -24,6 +26,8 @@ fn spec(warm_up: WarmUp) -> SeriesSpec {
         alarm_budget: AlarmBudget::parse("1 per 1000 windows").unwrap(),
         watches: WatchSpec::default(),
         alerts: AlertSpec::default(),
+        power: PowerSpec::default(),
+        units: BTreeMap::new(),
         warm_up,
         channels_max: 64,
         silence_after_ms: 60_000,

@@ -3,11 +3,13 @@
 // A test that cannot go on fails where it stands, in its helpers as well as in its body.
 #![allow(clippy::unwrap_used)]
 
+mod adaptation;
 mod alerts;
 mod allocation;
 mod architecture;
 mod batching;
 mod browser;
+mod budgets;
 mod channels_of_notice;
 mod cli;
 mod config;
@@ -31,6 +33,7 @@ mod outcomes;
 mod page;
 mod page_live;
 mod plant;
+mod power;
 mod query;
 mod recording;
 mod served;

@@ -1,9 +1,10 @@
 //! The demo's plant judged by the pure chain: no broker, no store, no clock.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use kilter::detector::DetectorSpec;
-use kilter::pipeline::{Outcome, Pipeline, Replay, SeriesSpec, WarmUp, WatchSpec};
+use kilter::pipeline::{Outcome, Pipeline, PowerSpec, Replay, SeriesSpec, WarmUp, WatchSpec};
 use kilter::series::{ChannelName, Quality, Reading, SeriesId, Timestamp};
 use kilter::simulate::{DemoPlan, FaultKind, MACHINES, Report, Tally, WARM_UP_ROWS};
 use kilter::verdict::{AlarmBudget, AlertKind, AlertSpec, DecisionSpec, TransitionKind};
@@ -20,6 +21,8 @@ fn judge(seed: u64, n_live_rows: usize) -> Report {
         alarm_budget: AlarmBudget::default(),
         alerts: AlertSpec::default(),
         watches: WatchSpec::default(),
+        power: PowerSpec::default(),
+        units: BTreeMap::new(),
         warm_up: WarmUp::Rows(WARM_UP_ROWS as u64),
         channels_max: 64,
         silence_after_ms: 60_000,

@@ -6,9 +6,12 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use kilter::detector::{ChannelPower, FaultKind, FaultPower, PowerReport};
+use kilter::pipeline::{BudgetRow, ModelPower, Outcome, PowerRow, ShiftDeed};
+use kilter::series::ChannelName;
 use serde_json::Value;
 
-use crate::served::{PUMP, Served, opened, resolved, with_pump};
+use crate::served::{PUMP, PUMP_PATH, Served, at, name, opened, resolved, with_pump};
 
 fn kilter(args: &[&str]) -> (String, String, Option<i32>) {
     let output = assert_cmd::Command::cargo_bin("kilter").unwrap().args(args).output().unwrap();
@@ -158,4 +161,58 @@ fn a_model_is_trained_from_the_store_listed_and_exported() {
     let bytes = std::fs::read(&file).unwrap();
     assert_eq!(kilter::bundle::ModelBundle::decode(&bytes).unwrap().id(), id);
     assert_eq!(Path::new(&file).metadata().unwrap().len(), models[0]["n_bytes"].as_u64().unwrap());
+}
+
+#[test]
+fn power_level_shifts_and_budgets_are_told_by_a_directory_and_a_service_alike() {
+    let served = with_pump();
+    let model_id = served.ok(PUMP_PATH)["model_id"].as_str().unwrap().to_owned();
+    let power = |channel, kind, size, seen| ChannelPower { channel, kind, size, rows: 25, seen };
+    let report = PowerReport {
+        fused: vec![FaultPower { kind: FaultKind::Shift, size: Some(1.5), rows: 25, seen: 0.9, area: 0.97 }],
+        members: Vec::new(),
+        channels: vec![power(0, FaultKind::Shift, 2.1, 0.9)],
+        n_rows: 600,
+        model_skill: Some(0.125),
+        trained_gain: None,
+    };
+    let channels = vec![ChannelName::parse("temperature").unwrap()];
+    let power = ModelPower { channels, units: vec![Some("°C".to_owned())], report };
+    let budget = BudgetRow {
+        series: name(PUMP),
+        at: at(299),
+        asked: "1 per week".to_owned(),
+        explanation: Some("asked for 1 per week, runs at 120.960 per week".to_owned()),
+        openings_per_row: 2e-4,
+        n_judged: 300,
+        n_promised: 0.06,
+        n_openings: 2,
+    };
+    let accepted = ShiftDeed::Accepted { at: at(200), factor: 2.5 };
+    served.commit(&[
+        Outcome::Power(PowerRow { series: name(PUMP), model_id: model_id.clone(), at: at(299), power }),
+        Outcome::Budget(budget),
+        Outcome::Shift { series: name(PUMP), deed: accepted },
+    ]);
+
+    let text = both(&served, &["models", "power", PUMP]);
+    assert!(text.contains("temperature: a 2.1 °C shift for 25 rows is seen with probability 0.9"), "{text}");
+    assert!(text.contains("+0.125 against the PCA alone"), "{text}");
+    let told: Value = serde_json::from_str(&both(&served, &["models", "power", PUMP, "--json"])).unwrap();
+    assert_eq!(told, served.ok(&format!("/api/v1/models/{model_id}/power")));
+    served.refused("/api/v1/models/0123456789abcdef/power", 404, "power");
+
+    let series = &json(&both(&served, &["series", "--json"]))[0];
+    let asked = (&series["budget"]["alarm_budget"], &series["budget"]["n_openings"]);
+    assert_eq!(asked, (&Value::from("1 per week"), &Value::from(2)));
+    assert!(series["budget"]["explanation"].as_str().unwrap().contains("120.960 per week"), "{series}");
+
+    let shifts = json(&both(&served, &["shifts", PUMP, "--json"]));
+    assert_eq!((shifts.len(), &shifts[0]["factor"], &shifts[0]["undone_at"]), (1, &Value::from(2.5), &Value::Null));
+    served.commit(&[Outcome::Shift { series: name(PUMP), deed: ShiftDeed::Undone { undone_at: at(250) } }]);
+    let text = both(&served, &["shifts", PUMP]);
+    assert!(text.contains("2.5 times as large count as normal; taken back at"), "{text}");
+    // A service that only reads says so; one that runs takes the deed to its pipeline.
+    let (status, problem) = served.post(&format!("{PUMP_PATH}/level-shifts/undo"), &Value::Null);
+    assert_eq!(status, 503, "{problem}");
 }

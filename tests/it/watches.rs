@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::{ControlFlow, Range};
 
 use kilter::detector::{DetectorSpec, Member};
-use kilter::pipeline::{Outcome, Pipeline, Replay, SeriesSpec, WarmUp, WatchSpec};
+use kilter::pipeline::{Outcome, Pipeline, PowerSpec, Replay, SeriesSpec, WarmUp, WatchSpec};
 use kilter::series::{ChannelName, Quality, Reading, SeriesId, Stride, Timestamp};
 use kilter::verdict::{
     AlarmBudget, AlertKind, AlertSpec, DecisionSpec, Limits, SeriesState, SilentSpec, StuckSpec, Transition,
@@ -39,6 +39,8 @@ fn spec(watches: WatchSpec) -> SeriesSpec {
         alarm_budget: AlarmBudget::default(),
         alerts: AlertSpec::default(),
         watches,
+        power: PowerSpec::default(),
+        units: BTreeMap::new(),
         warm_up: WarmUp::Rows(300),
         channels_max: 64,
         silence_after_ms: 60_000,

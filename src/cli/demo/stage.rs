@@ -1,5 +1,6 @@
 //! Where the demo plays: a directory, a broker, and a configuration like any other.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::super::CliError;
 use crate::config::Config;
 use crate::series::Timestamp;
-use crate::simulate::{PUBLISHER_TOPIC, Report, WARM_UP_ROWS, start_broker};
+use crate::simulate::{MACHINES, PUBLISHER_TOPIC, Report, WARM_UP_ROWS, start_broker};
 use crate::store::DATABASE_FILE;
 
 /// Lies in a directory that a demo made, and says that the store in it may be written anew.
@@ -100,8 +101,24 @@ warm_up_rows = {WARM_UP_ROWS}
 # The plant's minutes pass in milliseconds, and it holds its breath while it is learned.
 idle_after = "1h"
 silence_after = "1h"
-"#
+
+[defaults.units]
+{}"#,
+        units()
     )
+}
+
+/// Units of the channels on which the kinds of machines agree, a line each.
+fn units() -> String {
+    let kinds = MACHINES.map(|(_, kind)| kind);
+    let unit_of = |channel: &'static str| {
+        let units: BTreeSet<&str> = kinds.iter().filter_map(|kind| kind.unit(channel)).collect();
+        let unit = units.first().filter(|_| units.len() == 1)?;
+        Some((channel, format!("{channel} = {unit:?}\n")))
+    };
+    let lines: BTreeMap<&str, String> =
+        kinds.iter().flat_map(|kind| kind.channels()).copied().filter_map(unit_of).collect();
+    lines.into_values().collect()
 }
 
 /// The wall clock.

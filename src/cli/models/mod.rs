@@ -9,6 +9,7 @@ mod import;
 mod latent;
 mod sample;
 
+use std::io::{self, Write};
 use std::path::Path;
 
 use super::rows::{Column, print};
@@ -16,6 +17,7 @@ use super::source::{Source, SourceArgs, series_id};
 use super::{CliError, OutputArgs};
 use crate::bundle::ModelBundle;
 use crate::http::view::ModelView;
+use crate::series::SeriesId;
 
 /// List, inspect, activate, export and import models; draw from them
 #[derive(Debug, clap::Args)]
@@ -49,6 +51,16 @@ enum What {
     Import(import::ImportArgs),
     Sample(sample::SampleArgs),
     Latent(latent::LatentArgs),
+    /// Tell which faults the model in charge of a series would see
+    Power {
+        /// The series.
+        series: String,
+        #[command(flatten)]
+        source: SourceArgs,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 const COLUMNS: &[Column<ModelView>] = &[
@@ -81,7 +93,31 @@ pub(super) fn run(args: &ModelsArgs) -> Result<(), CliError> {
         What::Import(args) => import::run(args),
         What::Sample(args) => sample::run(args),
         What::Latent(args) => latent::run(args),
+        What::Power { series, source, json } => tell_power(&series_id(series)?, &source.open()?, *json),
     }
+}
+
+fn tell_power(series: &SeriesId, source: &Source, is_json: bool) -> Result<(), CliError> {
+    let Some(model_id) = source.one_series(series)?.model_id else {
+        return Err(CliError::failed(format!("no model judges {series} yet")));
+    };
+    let power = source.power(&model_id)?;
+    let out = &mut io::stdout();
+    if is_json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&power).map_err(CliError::failed)?)?;
+        return Ok(());
+    }
+    writeln!(out, "Model {model_id} of {series}, faults put into {} clean rows:", power.n_rows)?;
+    for sentence in &power.sentences {
+        writeln!(out, "  {sentence}")?;
+    }
+    if let Some(skill) = power.model_skill {
+        writeln!(out, "Mean area under the curve over shifts, drifts and noise: {skill:+.3} against the PCA alone.")?;
+    }
+    if let Some(gain) = power.trained_gain {
+        writeln!(out, "The trained member is worth {gain:+.3} of that.")?;
+    }
+    Ok(())
 }
 
 fn unknown(model: &str) -> CliError {

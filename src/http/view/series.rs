@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::{Moment, word};
 use crate::http::live::WarmUp;
-use crate::store::SeriesRow;
+use crate::store::{SeriesBudget, SeriesRow};
 use crate::verdict::SeriesState;
 
 /// One monitored thing and what it is doing.
@@ -36,6 +36,8 @@ pub struct SeriesView {
     pub evidence: Option<f64>,
     /// Alerts that are open.
     pub n_open_alerts: u32,
+    /// How it keeps its alarm budget; null until a model judges it.
+    pub budget: Option<BudgetView>,
     /// How far the warm-up is; null when it is over or nothing is known.
     pub warm_up: Option<WarmUpView>,
 }
@@ -49,6 +51,30 @@ pub struct WarmUpView {
     pub n_wanted: u64,
     /// About how long it will take, in seconds of event time, at the pace so far; null when there is no pace yet.
     pub seconds_left: Option<f64>,
+}
+
+/// Promised against realised: how many false openings a series was allowed so far, and how many openings there were.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BudgetView {
+    /// The alarm budget as asked for.
+    pub alarm_budget: String,
+    /// Why it runs at a looser one, in the same unit; null when it runs as asked.
+    pub explanation: Option<String>,
+    /// False openings per row that it runs at now.
+    pub openings_per_row: f64,
+    /// Rows judged so far.
+    pub n_judged: u64,
+    /// Openings promised for these rows.
+    pub n_promised: f64,
+    /// Openings of anomaly alerts on these rows, true ones included.
+    pub n_openings: u64,
+}
+
+impl From<SeriesBudget> for BudgetView {
+    fn from(budget: SeriesBudget) -> Self {
+        let SeriesBudget { asked, explanation, openings_per_row, n_judged, n_promised, n_openings } = budget;
+        Self { alarm_budget: asked, explanation, openings_per_row, n_judged, n_promised, n_openings }
+    }
 }
 
 impl SeriesView {
@@ -80,6 +106,7 @@ impl SeriesView {
             live_score: row.live_score,
             evidence: row.evidence,
             n_open_alerts: row.n_open_alerts,
+            budget: row.budget.map(BudgetView::from),
             warm_up,
         }
     }

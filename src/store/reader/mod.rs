@@ -7,9 +7,11 @@ mod context;
 mod expected;
 mod latents;
 mod models;
+mod powers;
 mod readings;
 mod scores;
 mod series;
+mod shifts;
 mod silences;
 
 use serde::{Deserialize, Serialize};
@@ -22,7 +24,8 @@ pub use latents::LatentRow;
 pub use models::{ModelRow, TakeOverRow};
 pub use readings::FrameBucket;
 pub use scores::{ScoreBucket, ScoreView};
-pub use series::{SeriesQuery, SeriesRow};
+pub use series::{SeriesBudget, SeriesQuery, SeriesRow};
+pub use shifts::ShiftRow;
 pub use silences::HeldNotice;
 
 pub(in crate::store) use alerts::alert_from_row;

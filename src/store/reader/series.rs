@@ -52,6 +52,25 @@ pub struct SeriesRow {
     pub evidence: Option<f64>,
     /// Alerts that are open.
     pub n_open_alerts: u32,
+    /// How it keeps its alarm budget; none until a model judges it.
+    pub budget: Option<SeriesBudget>,
+}
+
+/// Promised against realised.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SeriesBudget {
+    /// The budget as asked for, in the user's unit.
+    pub asked: String,
+    /// Why it runs at a looser one, in the user's unit; none when it runs as asked.
+    pub explanation: Option<String>,
+    /// False openings per row that it runs at now.
+    pub openings_per_row: f64,
+    /// Rows judged so far.
+    pub n_judged: u64,
+    /// Openings promised for them.
+    pub n_promised: f64,
+    /// Openings of anomaly alerts.
+    pub n_openings: u64,
 }
 
 /// The fleet view: one seek a series and table.
@@ -59,12 +78,14 @@ macro_rules! select_series {
     ($which:literal) => {
         concat!(
             "SELECT s.name, s.state, s.state_at_ms, s.state_reason, s.first_at_ms, s.last_closed_ms, s.n_closed, ",
-            "sc.live_score, sc.evidence, ",
+            "sc.live_score, sc.evidence, b.asked, b.explanation, b.openings_per_row, b.n_judged, b.n_promised, ",
+            "b.n_openings, ",
             "(SELECT json_group_array(name) FROM (SELECT name FROM channels AS c WHERE c.series_id = s.id ",
             "ORDER BY channel_index)) AS channels, ",
             "(SELECT model_id FROM take_overs AS t WHERE t.series_id = s.id ORDER BY from_ms DESC LIMIT 1) AS model_id, ",
             "(SELECT count(*) FROM alerts AS a WHERE a.series_id = s.id AND a.state = 'open') AS n_open_alerts ",
             "FROM series AS s LEFT JOIN scores AS sc ON sc.series_id = s.id AND sc.at_ms = s.last_scored_ms ",
+            "LEFT JOIN budgets AS b ON b.series_id = s.id ",
             $which
         )
     };
@@ -87,10 +108,24 @@ struct Columns {
     channels: String,
     model_id: Option<String>,
     n_open_alerts: u32,
+    asked: Option<String>,
+    explanation: Option<String>,
+    openings_per_row: Option<f64>,
+    n_judged: Option<i64>,
+    n_promised: Option<f64>,
+    n_openings: Option<i64>,
 }
 
 impl Columns {
     fn row(self) -> Result<SeriesRow, ReadError> {
+        let budget = self.asked.map(|asked| SeriesBudget {
+            asked,
+            explanation: self.explanation,
+            openings_per_row: self.openings_per_row.unwrap_or_default(),
+            n_judged: self.n_judged.unwrap_or_default().unsigned_abs(),
+            n_promised: self.n_promised.unwrap_or_default(),
+            n_openings: self.n_openings.unwrap_or_default().unsigned_abs(),
+        });
         Ok(SeriesRow {
             series: name_from("series", &self.name, SeriesId::parse)?,
             state: state_from(&self.state)?,
@@ -104,6 +139,7 @@ impl Columns {
             live_score: self.live_score,
             evidence: self.evidence,
             n_open_alerts: self.n_open_alerts,
+            budget,
         })
     }
 }

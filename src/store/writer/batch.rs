@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::bundle::ModelBundle;
-use crate::pipeline::{Outcome, ScoreRow, SettledRow, TakeOver};
+use crate::pipeline::{BudgetRow, Outcome, PowerRow, ScoreRow, SettledRow, ShiftDeed, TakeOver};
 use crate::series::{Frame, SeriesId, Timestamp};
 use crate::verdict::{SeriesState, Transition};
 use crate::windowing::OpenRow;
@@ -29,6 +29,10 @@ pub(super) struct Batch<'a> {
     /// Latents by time, ms.
     pub(super) latents: Vec<(i64, i64, &'a [f32])>,
     pub(super) models: Vec<(i64, &'a SeriesId, &'a ModelBundle)>,
+    /// The last word on each series' budget.
+    pub(super) budgets: HashMap<i64, &'a BudgetRow>,
+    pub(super) shifts: Vec<(i64, &'a ShiftDeed)>,
+    pub(super) powers: Vec<(i64, &'a PowerRow)>,
     pub(super) take_overs: Vec<(i64, &'a TakeOver)>,
     pub(super) checkpoints: HashMap<i64, (Timestamp, &'a [u8])>,
     pub(super) states: HashMap<i64, NewState<'a>>,
@@ -95,6 +99,9 @@ impl<'a> Batch<'a> {
             }
             Outcome::Model { series, bundle } => self.models.push((number, series, bundle)),
             Outcome::TakeOver(take_over) => self.take_overs.push((number, take_over)),
+            Outcome::Budget(row) => drop(self.budgets.insert(number, row)),
+            Outcome::Shift { deed, .. } => self.shifts.push((number, deed)),
+            Outcome::Power(power) => self.powers.push((number, power)),
             Outcome::Checkpoint { at, bytes, .. } => {
                 let new = (*at, bytes.as_slice());
                 self.checkpoints
@@ -158,13 +165,17 @@ fn subject(outcome: &Outcome) -> Option<(&SeriesId, Timestamp)> {
         | Outcome::Latent { series, at, .. }
         | Outcome::State { series, at, .. }
         | Outcome::Checkpoint { series, at, .. } => Some((series, *at)),
-        Outcome::ChannelSeen { series, .. } | Outcome::Model { series, .. } => Some((series, Timestamp::from_ms(0))),
+        Outcome::ChannelSeen { series, .. } | Outcome::Model { series, .. } | Outcome::Shift { series, .. } => {
+            Some((series, Timestamp::from_ms(0)))
+        }
         Outcome::Frame { series, frame } => Some((series, frame.at)),
         Outcome::OpenRow { series, row } => Some((series, row.frame.at)),
         Outcome::Score { series, score } => Some((series, score.at)),
         Outcome::Settled { series, settled } => Some((series, settled.at)),
         Outcome::Transition(transition) => Some((&transition.alert.series, transition.at)),
         Outcome::TakeOver(take_over) => Some((&take_over.series, take_over.from)),
+        Outcome::Budget(row) => Some((&row.series, row.at)),
+        Outcome::Power(power) => Some((&power.series, power.at)),
         Outcome::WarmUp { .. } | Outcome::FitWanted(_) => None,
     }
 }

@@ -4,7 +4,9 @@ use sqlx::SqliteConnection;
 
 use super::batch::Batch;
 use super::rows::Texts;
-use super::{alert_rows, frame_rows, model, model_rows, rollups, score_rows, series_rows};
+use super::{
+    alert_rows, budget_rows, frame_rows, model, model_rows, power_rows, rollups, score_rows, series_rows, shift_rows,
+};
 use crate::pipeline::Outcome;
 use crate::store::{CommitError, Store};
 
@@ -49,6 +51,9 @@ async fn write(conn: &mut SqliteConnection, texts: &mut Texts, batch: &Batch<'_>
     let (n_scores, n_settled) = score_rows::write(conn, texts, batch).await?;
     model::write_all(conn, batch).await?;
     alert_rows::keep_checkpoints(conn, batch).await?;
+    power_rows::write(conn, batch).await?;
+    shift_rows::write(conn, batch).await?;
+    budget_rows::write(conn, batch).await?;
     model_rows::write(conn, texts, batch).await?;
     let n_transitions = alert_rows::write(conn, batch).await?;
     series_rows::write_progress(conn, texts, batch).await?;

@@ -2,6 +2,7 @@
 
 mod alert_rows;
 mod batch;
+mod budget_rows;
 mod commit;
 mod deeds;
 mod frame_rows;
@@ -9,11 +10,13 @@ mod known;
 mod model;
 mod model_rows;
 mod outbox;
+mod power_rows;
 mod retention;
 mod rollups;
 mod rows;
 mod score_rows;
 mod series_rows;
+mod shift_rows;
 mod silence_rows;
 
 use std::fs::File;
