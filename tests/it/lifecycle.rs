@@ -253,12 +253,12 @@ fn a_picked_model_judges_from_the_next_row_on_for_good_and_over_a_restart() {
     assert!(take_overs(&rest).is_empty() && !scores(&rest).is_empty());
 
     // While an alert is open a pick is heeded, too.
-    let opened = restarted.run(680..730);
+    let opened = restarted.run(680..754);
     assert!(opened.iter().any(|o| matches!(o, Outcome::Transition(t) if t.sequence == 1)), "the shift is noticed");
     let other = fitted[2].0.clone();
     let (_, outcomes) = restarted.pipeline.activate(&series, &other);
     let mut last = restarted.take(outcomes);
-    last.extend(restarted.run(730..735));
+    last.extend(restarted.run(754..759));
     assert_eq!(take_overs(&last).iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), [other.as_str()]);
     assert!(!restarted.pipeline.activate(&SeriesId::parse("stranger").unwrap(), &other).0);
 }

@@ -15,12 +15,25 @@ const ALERT: &str = "INSERT INTO alerts (id, series_id, kind, state, severity, o
     sequence = excluded.sequence, openings = excluded.openings \
     WHERE excluded.sequence > alerts.sequence";
 
-/// The judge's state before an alert opens, from the last commit: rows of this batch are judged after it.
+/// The judge's state before an alert opens, from an earlier commit.
 const KEEP_CHECKPOINT: &str = "INSERT OR IGNORE INTO alert_checkpoints (alert_id, at_ms, bytes) \
     SELECT ?1, at_ms, bytes FROM checkpoints WHERE series_id = ?2 AND at_ms < ?3";
 
+/// The same from this batch, where it comes before the opening.
+const KEEP_NEWER_CHECKPOINT: &str =
+    "INSERT OR IGNORE INTO alert_checkpoints (alert_id, at_ms, bytes) VALUES (?1, ?2, ?3)";
+
 /// Keeps what explaining needs. To be called before the checkpoints of the batch are written.
 pub(super) async fn keep_checkpoints(conn: &mut SqliteConnection, batch: &Batch<'_>) -> Result<(), CommitError> {
+    // An alert keeps the first state that is written for it, so the newest comes first.
+    for (transition, (at, bytes)) in batch.opened_after.iter().filter(|(t, (at, _))| *at < t.alert.opened_at) {
+        sqlx::query(KEEP_NEWER_CHECKPOINT)
+            .bind(&transition.alert.id.0)
+            .bind(at.as_ms())
+            .bind(*bytes)
+            .execute(&mut *conn)
+            .await?;
+    }
     for (number, transition) in batch.transitions.iter().filter(|(_, transition)| transition.sequence == 1) {
         sqlx::query(KEEP_CHECKPOINT)
             .bind(&transition.alert.id.0)

@@ -37,6 +37,8 @@ pub(super) struct Batch<'a> {
     pub(super) checkpoints: HashMap<i64, (Timestamp, &'a [u8])>,
     pub(super) states: HashMap<i64, NewState<'a>>,
     pub(super) transitions: Vec<(i64, &'a Transition)>,
+    /// What explaining an opening needs: the alert's transition and the newest checkpoint of this batch before it.
+    pub(super) opened_after: Vec<(&'a Transition, (Timestamp, &'a [u8]))>,
     /// Series whose rows went further: from, to.
     pub(super) progress: HashMap<i64, (Progress, Progress)>,
     numbers: HashMap<&'a SeriesId, i64>,
@@ -89,7 +91,12 @@ impl<'a> Batch<'a> {
                 self.settled.push((number, settled));
             }
             Outcome::Latent { at, latent, .. } => self.latents.push((number, at.as_ms(), latent)),
-            Outcome::Transition(transition) => self.transitions.push((number, transition)),
+            Outcome::Transition(transition) => {
+                if let Some(checkpoint) = self.checkpoints.get(&number).filter(|_| transition.sequence == 1) {
+                    self.opened_after.push((transition, *checkpoint));
+                }
+                self.transitions.push((number, transition));
+            }
             Outcome::State { state, at, reason, .. } => {
                 let new = (*at, *state, reason.as_str());
                 self.states
