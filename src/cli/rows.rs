@@ -106,7 +106,7 @@ pub(super) fn print<T: Serialize>(
     Ok(())
 }
 
-/// As [`print`], for rows whose columns are known only now.
+/// As [`print()`], for rows whose columns are known only now.
 pub(super) fn print_rows<T: Serialize>(
     output: OutputArgs,
     items: &[T],
