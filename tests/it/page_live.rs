@@ -112,7 +112,7 @@ fn assert_never_reloaded(browser: &Browser) {
 
 #[test]
 #[ignore = "needs chromium, chromedriver and mosquitto"]
-fn from_the_first_reading_to_a_label_taken_back() {
+fn from_the_first_reading_to_a_silenced_alarm() {
     let plant = Plant::start();
     let browser = Browser::start();
     browser.size(390, 844, "light");
@@ -162,8 +162,30 @@ fn from_the_first_reading_to_a_label_taken_back() {
     browser.click("button", "Undo label");
     browser.wait_for_text("Label taken back.");
     assert_eq!(alert("label"), Value::Null);
+    silence_and_end(&plant, &browser);
     assert_never_reloaded(&browser);
     assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+/// Silences the alert on screen, finds the silence in the list of alerts, and ends it.
+fn silence_and_end(plant: &Plant, browser: &Browser) {
+    browser.click("button", "Silence…");
+    browser.wait_for_text("Nobody is told while it lasts");
+    assert_eq!(browser.barriers(), Vec::<String>::new());
+    browser.picture("live-6-silence-phone-light");
+    browser.run("document.querySelector('dialog button.primary').click()");
+    browser.wait_for_text("Silenced.");
+    wait_for("the silence", || plant.get("silences")["data"].as_array().is_some_and(|list| list.len() == 1));
+    let silence = plant.get("silences")["data"][0].clone();
+    assert_eq!(silence["matchers"][0]["name"], "series");
+    assert_eq!(silence["matchers"][0]["value"], SERIES);
+    browser.click("a", "Alerts");
+    browser.wait_for_text(&format!("series is {SERIES}"));
+    browser.wait_for_text("silenced");
+    browser.picture("live-7-alerts-phone-light");
+    browser.click("button", "End it");
+    browser.wait_for_text("Nothing is silenced");
+    wait_for("the end of the silence", || plant.get("silences")["data"].as_array().is_some_and(Vec::is_empty));
 }
 
 #[test]

@@ -120,7 +120,7 @@ export async function alertView(root, id) {
         : [h("button", { type: "button", onclick: () => askLabel(true) }, "It was right"), h("button", { type: "button", onclick: () => askLabel(false) }, "False alarm…")]),
       alert.silenced_by?.length
         ? h("button", { type: "button", onclick: () => act("The silence is over.", () => Promise.all(alert.silenced_by.map(endSilence)).then(reread)) }, "End silence")
-        : alert.silenced_by && h("button", { type: "button", onclick: () => askSilence(alert, () => act("Silenced.", reread)) }, "Silence…"));
+        : h("button", { type: "button", onclick: () => askSilence(alert, () => act("Silenced.", reread)) }, "Silence…"));
   }
 
   const reread = () => get(`alerts/${segment(id)}`);
@@ -205,12 +205,12 @@ export async function alertView(root, id) {
     widths ??= await bandWidths(alert.series, ms(alert.opened_at), stride(one)).catch(() => null);
     chartChannels();
     if (root.isConnected) render();
-    if (alert.silenced_by) await renderIncident();
+    await renderIncident();
   }
 
   root.replaceChildren(
     h("div", { class: "heading" }, link(`#/series/${segment(alert.series)}`, alert.series), heading, badges),
-    h("section", { class: "card", "aria-label": "At a glance" }, lead, actions, done, h("details", {}, h("summary", {}, "Numbers behind it"), facts, alert.silenced_by && [h("div", { class: "row" }, checkButton), checked])), incident, channels, chartsBox, history);
+    h("section", { class: "card", "aria-label": "At a glance" }, lead, actions, done, h("details", {}, h("summary", {}, "Numbers behind it"), facts, h("div", { class: "row" }, checkButton), checked)), incident, channels, chartsBox, history);
   await refresh();
   let dueAt = null;
   live.listen({

@@ -48,19 +48,15 @@ export async function alertsView(root) {
 
   const silenced = h("section", { class: "card", "aria-labelledby": "silences" });
   async function loadSilences() {
-    // Alerts say by what they are silenced where there are silences.
-    silenced.hidden = !shown.some((alert) => alert.silenced_by);
-    if (silenced.hidden) return;
     const found = await silences();
-    const changed = () => load().then(loadSilences).catch(fail);
+    const changed = () => Promise.all([loadSilences(), load()]).catch(fail);
     silenced.replaceChildren(h("div", { class: "row spread" }, h("h2", { id: "silences" }, "Silences"), h("button", { type: "button", onclick: () => askSilence(null, changed) }, "New silence…")),
       found.length ? h("div", {}, found.map((silence) => silenceItem(silence, () => endSilence(silence.id).then(changed, fail))))
         : h("p", { class: "soft" }, "Nothing is silenced. Silence a machine while it is being worked on, from one of its alerts or here: nobody is told, and everything is still found and stored."));
   }
 
   renderSegments();
-  await load();
-  await loadSilences();
+  await Promise.all([load(), loadSilences()]);
   root.replaceChildren(h("div", { class: "row spread" }, heading, segments), silenced, h("section", { class: "card", "aria-label": "Alerts" }, list, more));
   live.listen({
     onEvent: (name, event) => {
@@ -69,7 +65,7 @@ export async function alertsView(root) {
       load().catch(() => {});
       countOpen();
     },
-    onCatchUp: () => load().then(loadSilences).catch(() => {}),
+    onCatchUp: () => Promise.all([load(), loadSilences()]).catch(() => {}),
   });
   return { leave: () => document.getElementById("dialog").close() };
 }

@@ -59,6 +59,7 @@ export async function healthView(root) {
   const checks = h("section", { class: "card", "aria-labelledby": "checks" });
   const flow = h("section", { class: "card", "aria-labelledby": "flow" });
   const speed = h("section", { class: "card", "aria-labelledby": "speed" });
+  const told = h("section", { class: "card", "aria-labelledby": "told" });
   const alarms = h("section", { class: "card", "aria-labelledby": "alarms" });
   const heading = h("h1", {}, "Health");
   let period = REFRESH_MS;
@@ -66,7 +67,7 @@ export async function healthView(root) {
   const failure = h("p", { class: "note bad", hidden: true });
 
   async function refresh() {
-    const [health, metrics] = await Promise.all([get("health"), text("/metrics").then((body) => { period = body.length > LARGE_CHARS ? LARGE_REFRESH_MS : REFRESH_MS; return parseMetrics(body); })]);
+    const [health, metrics, targets] = await Promise.all([get("health"), text("/metrics").then((body) => { period = body.length > LARGE_CHARS ? LARGE_REFRESH_MS : REFRESH_MS; return parseMetrics(body); }), get("targets")]);
     failure.hidden = true;
     const { about, readiness } = health;
     fill(checks, h("h2", { id: "checks" }, health.is_ready ? "Doing its work" : "Not ready"),
@@ -80,9 +81,13 @@ export async function healthView(root) {
       pairs("Messages", messages), pairs("Readings", readings),
       ...(sum(metrics, "kilter_messages_total") ? [] : [h("p", { class: "soft" }, "Nothing yet. ", about.example_command ? "Send a first one from a terminal on this machine:" : ""), about.example_command ? command(about.example_command) : ""]),
       h("dl", { class: "facts" }, fact("rows closed", count(sum(metrics, "kilter_rows_closed_total"))), fact("rows judged", count(sum(metrics, "kilter_windows_scored_total"))), fact("alerts opened", count(sum(metrics, "kilter_alerts_total", (labels) => labels.transition === "opened"))),
-        ...queues.map(([queue, depth]) => fact(QUEUES[queue] ?? `waiting: ${queue}`, count(depth))), fact("commits that failed and were tried again", count(sum(metrics, "kilter_commit_failures_total"))), ...pending(metrics)));
+        ...queues.map(([queue, depth]) => fact(QUEUES[queue] ?? `waiting: ${queue}`, count(depth))), fact("commits that failed and were tried again", count(sum(metrics, "kilter_commit_failures_total")))));
     speed.replaceChildren(h("h2", { id: "speed" }, "How long things take"),
       table(["What", "#Half of them", "#99 of 100", "#How many"], TIMES.map(([name, what, hint]) => [hint ? h("span", { title: hint }, what) : what, seconds(quantile(metrics, name, 0.5)), seconds(quantile(metrics, name, 0.99)), count(sum(metrics, `${name}_count`))]), { caption: "How long things take", stacks: false }));
+    told.replaceChildren(h("h2", { id: "told" }, "Who is told of alerts"), targets.data.length
+      ? table(["Receiver", "Last told", "#Waiting", "#Held back", "#Refused"], targets.data.map((one) => [one.name, one.delivered_at ? time(one.delivered_at) : "not yet", count(one.n_pending), count(one.n_held), one.n_dead ? h("strong", {}, count(one.n_dead)) : "0"]), { caption: "Receivers of notices" })
+      : h("p", { class: "soft" }, "Nobody yet: alerts are only shown here."),
+    targets.data.some((one) => one.n_dead) ? h("p", { class: "soft" }, "Refused notices are kept: ", link("/api/v1/dead_letters", "dead letters"), ".") : "");
     const promised = new Map((metrics.get("kilter_alarm_rate_promised") ?? []).map(({ labels, value }) => [labels.series, value]));
     const realised = new Map((metrics.get("kilter_alarm_rate_realised") ?? []).map(({ labels, value }) => [labels.series, value]));
     const names = [...new Set([...promised.keys(), ...realised.keys()])].filter((name) => name !== undefined).sort((a, b) => (realised.get(b) ?? 0) - (realised.get(a) ?? 0)).slice(0, 50);
@@ -93,15 +98,12 @@ export async function healthView(root) {
       : [h("p", { class: "soft" }, "Known once series are judged.")]);
   }
 
-  // Notices of alerts that somebody waits for, by receiver.
-  const pending = (metrics) => byLabel(metrics, "kilter_outbox_pending", "target").map(([target, n]) => fact(`notices waiting for ${target}`, count(n)));
-
   function pairs(title, list) {
     const total = list.reduce((n, [, value]) => n + value, 0);
     return h("div", {}, h("h3", {}, title), list.length ? h("table", {}, h("tbody", {}, list.filter(([name, value]) => value > 0 || name === "accepted").map(([name, value]) => h("tr", {}, h("td", {}, RESULTS[name] ?? (name.replaceAll("_", " ") || "all")), h("td", { class: "num" }, count(value)), h("td", { class: "num soft" }, total ? percent(value / total) : ""))))) : h("p", { class: "soft" }, "None yet."));
   }
 
-  root.replaceChildren(heading, failure, h("div", { class: "grid2" }, checks, flow, speed, alarms), h("p", { class: "soft" }, "Everything here and more: ", link("/metrics", "metrics for Prometheus"), ", ", link("/docs", "API documentation"), "."));
+  root.replaceChildren(heading, failure, h("div", { class: "grid2" }, checks, flow, speed, told, alarms), h("p", { class: "soft" }, "Everything here and more: ", link("/metrics", "metrics for Prometheus"), ", ", link("/docs", "API documentation"), "."));
   await refresh();
   live.listen({ onEvent: () => {}, onCatchUp: () => refresh().catch(() => {}) });
   const again = () => {
