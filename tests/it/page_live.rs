@@ -152,7 +152,7 @@ fn from_the_first_reading_to_a_silenced_alarm() {
     // A label is looked at before it is applied, and can be taken back.
     browser.click("button", "False alarm");
     let preview = || browser.run("return document.querySelector('dialog .body p').textContent");
-    wait_for("the preview", || preview().as_str().is_some_and(|text| text.contains("evidence")));
+    wait_for("the preview", || preview().as_str().is_some_and(|text| text.contains("would count as ordinary")));
     assert_eq!(alert("label"), Value::Null, "a preview changes nothing");
     assert_eq!(browser.barriers(), Vec::<String>::new());
     browser.picture("live-5-preview-phone-light");
