@@ -1,7 +1,7 @@
 //! Committed rows per second: the store beside rusqlite's prepared insert into the same tables, in the same run.
 //!
 //! `cargo bench --bench commit`. 100 series take turns, a transaction holds 2,000 rows of 8 channels; `rows/s` is
-//! criterion's `elem/s`. The settings of NUMBERS (WAL, synchronous NORMAL) for the comparison, and the store's
+//! criterion's `elem/s`. WAL with synchronous NORMAL for the comparison, and the store's
 //! default (FULL, an fsync a batch) beside it.
 
 use std::hint::black_box;

@@ -130,3 +130,17 @@ fn every_link_between_pages_leads_somewhere() {
         }
     }
 }
+
+#[test]
+fn the_alert_of_the_readme_has_the_words_that_the_demo_prints() {
+    let readme = fs::read_to_string("README.md").expect("README is there");
+    let voice = fs::read_to_string("src/cli/demo/voice.rs").expect("the demo speaks there");
+    let alert = blocks(&readme, "text").into_iter().find(|block| block.contains("ALERT")).expect("an alert is shown");
+    for words in
+        ["ALERT", "does not behave as it learned", "how sure", "(1.0 is notable), p-value ", "to blame", "truth"]
+    {
+        assert!(alert.contains(words) && voice.contains(words), "{words:?} stands on one side only:\n{alert}");
+    }
+    let blamed = alert.lines().find(|line| line.contains("to blame")).expect("a channel is named");
+    assert!(blamed.contains("reads ") && blamed.contains(", normal would be "), "{blamed}");
+}
