@@ -98,6 +98,8 @@ topic = "{PUBLISHER_TOPIC}"
 payload = "json_object"
 stride = "1m"
 warm_up_rows = {WARM_UP_ROWS}
+# A machine that is broken every few hours may ask for a look more often than one in a plant.
+alarm_budget = "5 per day"
 # The plant's minutes pass in milliseconds, and it holds its breath while it is learned.
 idle_after = "1h"
 silence_after = "1h"
