@@ -76,6 +76,7 @@ pub(super) async fn activate(
     Query(parameters): Query<ModelParameters>,
 ) -> Result<(StatusCode, Json<ActivationView>), ApiError> {
     let unavailable = || ApiError::Unavailable("nothing judges here: this service only reads".to_owned());
+    let pipeline = state.activations.as_ref().ok_or_else(unavailable)?;
     let unknown = || ApiError::Unknown { what: "model", found: id.chars().take(64).collect() };
     let model = state.reader.model(&id).await?.ok_or_else(unknown)?;
     let series = parameters.series.as_deref().map(parse_series).transpose()?.or(model.series);
@@ -88,7 +89,6 @@ pub(super) async fn activate(
     if let Some(channel) = model.channels.iter().find(|channel| !channels.contains(channel)) {
         return Err(ApiError::Conflict(format!("model {id} judges channel {channel}, which series {series} lacks")));
     }
-    let pipeline = state.activations.as_ref().ok_or_else(unavailable)?;
     let (answer, answered) = oneshot::channel();
     let activation = Activation { series: series.clone(), model_id: id.clone(), answer };
     pipeline.send(activation).await.map_err(|_| unavailable())?;
