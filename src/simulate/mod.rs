@@ -22,7 +22,7 @@ mod tally;
 pub use broker::{BrokerError, start_broker};
 pub use fault::{Fault, FaultKind};
 pub use machine::MachineKind;
-pub use plan::{DemoPlan, WARM_UP_ROWS};
+pub use plan::{DEMO_ALARM_BUDGET, DemoPlan, WARM_UP_ROWS};
 pub use plant::{MACHINES, Plant, PlantRow, PlantSpec};
 pub use publisher::{Heard, PUBLISHER_TOPIC, PublishError, Publisher};
 pub use recording::write_recording;

@@ -7,6 +7,10 @@ use crate::series::{Stride, Timestamp};
 
 /// Rows of every machine before the first model: two days at a minute each.
 pub const WARM_UP_ROWS: usize = 2880;
+
+/// What the demo asks of the service: a machine that is broken every few hours may ask for a look more often than one
+/// in a plant.
+pub const DEMO_ALARM_BUDGET: &str = "5 per day";
 /// Undisturbed rows after the warm-up.
 const QUIET_ROWS: usize = 60;
 /// Rows from one fault to the next, anywhere in the plant.

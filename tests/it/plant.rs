@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use kilter::detector::DetectorSpec;
 use kilter::pipeline::{Outcome, Pipeline, PowerSpec, Replay, SeriesSpec, WarmUp, WatchSpec};
 use kilter::series::{ChannelName, Quality, Reading, SeriesId, Timestamp};
-use kilter::simulate::{DemoPlan, FaultKind, MACHINES, Report, Tally, WARM_UP_ROWS};
+use kilter::simulate::{DEMO_ALARM_BUDGET, DemoPlan, FaultKind, MACHINES, Report, Tally, WARM_UP_ROWS};
 use kilter::verdict::{AlarmBudget, AlertKind, AlertSpec, DecisionSpec, TransitionKind};
 use kilter::windowing::GridSpec;
 
@@ -18,7 +18,7 @@ fn judge(seed: u64, n_live_rows: usize) -> Report {
         grid: GridSpec::time(plan.spec.stride),
         detector: DetectorSpec::default(),
         decision: DecisionSpec::default(),
-        alarm_budget: AlarmBudget::default(),
+        alarm_budget: AlarmBudget::parse(DEMO_ALARM_BUDGET).expect("a budget"),
         alerts: AlertSpec::default(),
         watches: WatchSpec::default(),
         power: PowerSpec::default(),

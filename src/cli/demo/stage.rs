@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::super::CliError;
 use crate::config::Config;
 use crate::series::Timestamp;
-use crate::simulate::{MACHINES, PUBLISHER_TOPIC, Report, WARM_UP_ROWS, start_broker};
+use crate::simulate::{DEMO_ALARM_BUDGET, MACHINES, PUBLISHER_TOPIC, Report, WARM_UP_ROWS, start_broker};
 use crate::store::DATABASE_FILE;
 
 /// Lies in a directory that a demo made, and says that the store in it may be written anew.
@@ -98,8 +98,7 @@ topic = "{PUBLISHER_TOPIC}"
 payload = "json_object"
 stride = "1m"
 warm_up_rows = {WARM_UP_ROWS}
-# A machine that is broken every few hours may ask for a look more often than one in a plant.
-alarm_budget = "5 per day"
+alarm_budget = "{DEMO_ALARM_BUDGET}"
 # The plant's minutes pass in milliseconds, and it holds its breath while it is learned.
 idle_after = "1h"
 silence_after = "1h"
