@@ -7,14 +7,17 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::SeriesRows;
+use super::clock::ThreadClock;
 use crate::bundle::{FitError, FitProgress, ModelBundle, ROWS_MIN};
 use crate::pipeline::{Chain, Outcome, Phase, Pipeline, Replay, ScoreRow, SeriesSpec, SettledRow, WarmUp};
 use crate::series::{ChannelName, Frame, Timestamp};
 use crate::verdict::{AlertKind, SeriesState, Transition};
 use crate::windowing::{Assembler, GridKind, IndexedReading};
+
+/// Rows between two looks at the clock.
+const ROWS_PER_LAP: u32 = 64;
 
 /// What is said about one input row. Every number is finite.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,9 +55,9 @@ pub struct JudgedSeries {
     pub openings_per_row: f64,
     /// Alerts that opened and resolved, in order.
     pub transitions: Vec<Transition>,
-    /// Seconds that the fit took, on one core.
+    /// Seconds of processor time that the fit took.
     pub fit_seconds: f64,
-    /// Rows judged a second by the whole pipeline, one at a time, on one core.
+    /// Rows judged in a second of processor time by the whole pipeline, one at a time.
     pub rows_per_second: f64,
 }
 
@@ -109,15 +112,20 @@ pub fn judge_rows(
     let mut progress = |_: &_, step| progress(step);
     let mut heard = Heard::default();
     let (mut fit_seconds, mut judging_seconds, mut n_judged) = (0.0, 0.0, 0_u32);
+    let (mut clock, mut since_lap) = (ThreadClock::start(), 0);
     for row in 0..rows.n_rows() {
-        let began = Instant::now();
         let outcomes = replay.on_message(0, &rows.readings(row), rows.at[row], &mut progress)?;
-        let seconds = began.elapsed().as_secs_f64();
+        since_lap += 1;
         if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Model { .. })) {
-            fit_seconds += seconds;
-        } else if heard.bundle.is_some() {
-            judging_seconds += seconds;
-            n_judged += 1;
+            fit_seconds += clock.lap();
+            since_lap = 0;
+        } else if since_lap == ROWS_PER_LAP || row + 1 == rows.n_rows() {
+            let seconds = clock.lap();
+            let n_rows = std::mem::take(&mut since_lap);
+            if heard.bundle.is_some() {
+                judging_seconds += seconds;
+                n_judged += n_rows;
+            }
         }
         heard.take(outcomes);
     }

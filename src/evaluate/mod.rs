@@ -7,6 +7,7 @@
 //!   a set.
 //! * [`draw`]: a judged series as a picture.
 
+mod clock;
 mod contender;
 mod judged;
 pub mod metrics;

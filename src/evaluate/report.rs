@@ -1,9 +1,8 @@
 //! One contender on one labelled series, as numbers.
 
-use std::time::Instant;
-
 use serde::Serialize;
 
+use super::clock::ThreadClock;
 use super::metrics::{
     Affiliation, AlarmTrack, BudgetCheck, EventReport, MetricError, OnsetReport, PointCounts, Ranking, affiliation,
     auc_pr, auc_roc, best_f1, budget_check, event_report, find_length_rank, nab_like, onset_report, point_counts, vus,
@@ -73,11 +72,11 @@ pub struct ContenderReport {
     pub settled: Option<ScoreReport>,
     /// Its alerts.
     pub alerts: AlertReport,
-    /// Seconds for fitting and judging, on one core.
+    /// Seconds of processor time for fitting and judging.
     pub seconds: f64,
     /// Seconds of that for fitting.
     pub fit_seconds: f64,
-    /// Rows judged a second by the whole pipeline, one at a time, on one core.
+    /// Rows judged in a second of processor time by the whole pipeline, one at a time.
     pub rows_per_second: f64,
     /// What it said, row by row.
     #[serde(skip)]
@@ -145,9 +144,9 @@ fn evaluate_contender(
     spec: &SeriesSpec,
     vus_window: usize,
 ) -> Result<ContenderReport, EvaluateError> {
-    let began = Instant::now();
+    let mut clock = ThreadClock::start();
     let judged = judge_rows(&series.rows, series.train_rows, spec, &mut |_| std::ops::ControlFlow::Continue(()))?;
-    let seconds = began.elapsed().as_secs_f64();
+    let seconds = clock.lap();
     let column = |value: fn(&super::JudgedRow) -> f64| judged.rows.iter().map(value).collect::<Vec<_>>();
     Ok(ContenderReport {
         contender: contender.name.clone(),

@@ -81,7 +81,7 @@ pub struct ContenderSummary {
     pub realised_per_promised: Option<f64>,
     /// Normal rows, promised and realised openings behind it.
     pub budget: BudgetCheck,
-    /// Mean seconds a series for fitting and judging.
+    /// Mean seconds of processor time a series for fitting and judging.
     pub seconds: f64,
     /// By source, in the order of their names.
     pub sources: Vec<GroupSummary>,

@@ -37,7 +37,7 @@ const HOUSE: &[(&str, u8, &[&str])] = &[
     ("verdict", 1, &["jiff", "postcard", "regex", "serde", "serde_json", "thiserror", "rand", "rand_chacha"]),
     ("bundle", 2, &["safetensors", "serde", "serde_json", "sha2", "thiserror", "ndarray", "rayon"]),
     ("pipeline", 3, &["postcard", "serde", "serde_json", "thiserror"]),
-    ("evaluate", 3, &["serde", "serde_json", "thiserror", "csv", "rayon", "plotters"]),
+    ("evaluate", 3, &["serde", "serde_json", "thiserror", "csv", "rayon", "rustix", "plotters"]),
     (
         "ingest",
         4,
