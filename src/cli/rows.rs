@@ -86,24 +86,12 @@ pub(super) fn print<T: Serialize>(
     columns: &[Column<T>],
     when_empty: &str,
 ) -> Result<(), CliError> {
-    let mut to = std::io::stdout().lock();
-    if output.json {
-        serde_json::to_writer_pretty(&mut to, items).map_err(std::io::Error::from)?;
-        writeln!(to)?;
-    } else if output.csv {
-        let mut csv = csv::Writer::from_writer(to);
-        let failed = |e: csv::Error| CliError::Io(std::io::Error::from(e));
-        csv.write_record(columns.iter().map(|c| c.0)).map_err(failed)?;
-        for item in items {
-            csv.write_record(columns.iter().map(|c| (c.1)(item).exact())).map_err(failed)?;
-        }
-        csv.flush()?;
-    } else if items.is_empty() {
-        writeln!(to, "{when_empty}")?;
-    } else {
-        writeln!(to, "{}", table(items, columns))?;
+    if items.is_empty() && !output.json && !output.csv {
+        writeln!(std::io::stdout(), "{when_empty}")?;
+        return Ok(());
     }
-    Ok(())
+    let header = columns.iter().map(|column| column.0.to_owned()).collect();
+    print_rows(output, items, header, |item| columns.iter().map(|column| (column.1)(item)).collect())
 }
 
 /// As [`print()`], for rows whose columns are known only now.
@@ -126,27 +114,26 @@ pub(super) fn print_rows<T: Serialize>(
         }
         csv.flush()?;
     } else {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_header(header);
-        for item in items {
-            table.add_row(cells(item).iter().map(Field::short));
-        }
-        writeln!(to, "{table}")?;
+        writeln!(to, "{}", table(header, items.iter().map(cells)))?;
     }
     Ok(())
 }
 
-fn table<T>(items: &[T], columns: &[Column<T>]) -> Table {
+/// Columns that hold a number stand to the right.
+fn table(header: Vec<String>, rows: impl Iterator<Item = Vec<Field>>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(columns.iter().map(|c| c.0));
-    for item in items {
-        table.add_row(columns.iter().map(|c| (c.1)(item).short()));
+    let mut is_number = vec![false; header.len()];
+    table.set_header(header);
+    for row in rows {
+        for (is_number, field) in is_number.iter_mut().zip(&row) {
+            *is_number |= matches!(field, Field::Number(_) | Field::Count(_));
+        }
+        table.add_row(row.iter().map(Field::short));
     }
-    for (index, column) in columns.iter().enumerate() {
-        let is_number = items.iter().any(|item| matches!((column.1)(item), Field::Number(_) | Field::Count(_)));
-        if let Some(shown) = table.column_mut(index).filter(|_| is_number) {
-            shown.set_cell_alignment(CellAlignment::Right);
+    for (index, _) in is_number.iter().enumerate().filter(|(_, is_number)| **is_number) {
+        if let Some(column) = table.column_mut(index) {
+            column.set_cell_alignment(CellAlignment::Right);
         }
     }
     table
