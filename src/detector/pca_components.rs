@@ -26,6 +26,8 @@ pub(super) struct Components {
     vectors: Vec<f32>,
     variances: Vec<f32>,
     mean: Vec<f32>,
+    /// Codes of the mean, `[Z]`.
+    offsets: Vec<f32>,
 }
 
 impl Components {
@@ -61,15 +63,20 @@ impl Components {
             vectors
         };
         let narrow = |x: &f64| *x as f32;
-        let components = Self {
-            vectors: vectors.iter().map(narrow).collect(),
-            variances: variances.iter().map(narrow).collect(),
-            mean: mean.iter().map(narrow).collect(),
-        };
+        let components = Self::new(
+            vectors.iter().map(narrow).collect(),
+            variances.iter().map(narrow).collect(),
+            mean.iter().map(narrow).collect(),
+        );
         if components.vectors.iter().chain(&components.mean).any(|x| !x.is_finite()) {
             return Err(no_convergence());
         }
         Ok(components)
+    }
+
+    fn new(vectors: Vec<f32>, variances: Vec<f32>, mean: Vec<f32>) -> Self {
+        let offsets = vectors.chunks_exact(mean.len().max(1)).map(|vector| dot(vector, &mean)).collect();
+        Self { vectors, variances, mean, offsets }
     }
 
     pub(super) fn n_components(&self) -> usize {
@@ -78,8 +85,9 @@ impl Components {
 
     /// The codes `[Z]` of a window `[T, C]`.
     pub(super) fn codes(&self, window: &[f32], out: &mut [f32]) {
-        for (code, vector) in out.iter_mut().zip(self.vectors.chunks_exact(window.len())) {
-            *code = dot(vector, window) - dot(vector, &self.mean);
+        let vectors = self.vectors.chunks_exact(window.len());
+        for ((code, vector), offset) in out.iter_mut().zip(vectors).zip(&self.offsets) {
+            *code = dot(vector, window) - offset;
         }
     }
 
@@ -132,11 +140,11 @@ impl Components {
 
     pub(super) fn from_parts(parts: &MemberParts, size: usize) -> Result<Self, MemberError> {
         let z = parts.tensors.iter().find(|t| t.name == "variances").map_or(0, |t| t.values.len());
-        Ok(Self {
-            vectors: parts.tensor("components", &[z, size])?,
-            variances: parts.tensor("variances", &[z])?,
-            mean: parts.tensor("component_mean", &[size])?,
-        })
+        Ok(Self::new(
+            parts.tensor("components", &[z, size])?,
+            parts.tensor("variances", &[z])?,
+            parts.tensor("component_mean", &[size])?,
+        ))
     }
 }
 

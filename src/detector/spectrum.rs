@@ -7,6 +7,9 @@
 
 /// QL steps per eigenvalue before giving up; two are usual.
 const STEPS_MAX: usize = 60;
+/// A row this short, as a share of the largest number of the matrix, counts as zero: far below what rounding leaves of
+/// one, and so far above the smallest numbers that its square can be divided by.
+const ROW_SHARE_MIN: f64 = 1e-30;
 
 /// Which eigenvalues were kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,12 +80,13 @@ pub(super) fn leading_vectors(
 fn tridiagonalise(a: &mut [f64], n: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
     let (mut diagonal, mut beside, mut scales) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
     let mut w = vec![0.0; n];
+    let floor = ROW_SHARE_MIN * a.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
     for i in (1..n).rev() {
         let (above, row) = a.split_at_mut(i * n);
         diagonal[i] = row[i];
         let v = &mut row[..i];
         let norm = dot(v, v).sqrt();
-        if norm == 0.0 {
+        if norm <= floor {
             continue;
         }
         let sigma = if v[i - 1] > 0.0 { -norm } else { norm };
@@ -271,6 +275,23 @@ mod tests {
                 assert!((a.dot(&row) - *value * &row).iter().all(|x| x.abs() < 1e-9 * scale), "n {n}, vector {i}");
             }
             assert!((v.dot(&v.t()) - Array2::<f64>::eye(spectrum.n_kept)).iter().all(|x| x.abs() < 1e-9));
+        }
+    }
+
+    #[test]
+    fn what_rounding_leaves_of_constant_channels_is_no_obstacle() {
+        // Squares of such numbers are next to nothing, and two over them is infinite.
+        for tiny in [1e-158, 1e-160, 1e-162, 1e-200] {
+            let (n, whole) = (12, matrix(12));
+            let of = |i: usize, j: usize| if i < 5 && j < 5 { whole[[i, j]] } else { tiny * (1 + i * j % 5) as f64 };
+            let a = Array2::from_shape_fn((n, n), |(i, j)| of(i, j));
+            let expected = a.slice(s![..5, ..5]).to_owned().eigh().unwrap().sort_eig_desc().0;
+            let mut copy: Vec<f64> = a.iter().copied().collect();
+            let (spectrum, vectors) = leading_vectors(&mut copy, n, |_| 3).unwrap();
+            assert!(vectors.iter().all(|x| x.is_finite()));
+            for (found, expected) in spectrum.values.iter().zip(&expected).take(3) {
+                assert!((found - expected).abs() < 1e-9 * expected.abs(), "{tiny:e}: {found} {expected}");
+            }
         }
     }
 
