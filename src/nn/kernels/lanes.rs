@@ -56,6 +56,10 @@ pub trait Lanes: Copy {
     fn tanh(self) -> Self;
     /// Logistic function `1 / (1 + exp(-x))`, within 3e-7 of libm.
     fn sigmoid(self) -> Self;
+    /// Exponential function, within 2e-7 of libm's value; arguments below -87 count as -87, above 88 as 88.
+    fn exp(self) -> Self;
+    /// `self * 2^k` for whole `k` in -126 … 127.
+    fn times_power_of_two(self, k: Self) -> Self;
 }
 
 /// Where the rational tanh reaches one in `f32`; inputs beyond it are clamped.
@@ -115,6 +119,38 @@ pub(super) fn rational_sigmoid<L: Lanes>(x: L) -> L {
         bottom = bottom.mul_add(square, number(TANH_DENOMINATOR[power] * 0.25_f64.powi(power as i32)));
     }
     x.mul(top).div(bottom).add(number(0.5))
+}
+
+/// What an argument of the exponential is held between, so that its value is a normal number.
+const EXP_CLAMP: (f64, f64) = (-87.0, 88.0);
+/// Coefficients of `(exp(r) - 1 - r) / r^2` for |r| <= ln 2 / 2, from the constant on (Cephes, expf).
+const EXP_POLYNOMIAL: [f64; 6] = [
+    5.000_000_120_1e-1,
+    1.666_666_545_9e-1,
+    4.166_579_589_4e-2,
+    8.333_451_907_3e-3,
+    1.398_199_950_7e-3,
+    1.987_569_15e-4,
+];
+/// ln 2 as a number of few bits and the rest, so that taking whole multiples away loses nothing.
+const LN_2: (f64, f64) = (0.693_359_375, -2.121_944_400_5e-4);
+/// Added and taken away again, it leaves a `f32` rounded to a whole number.
+const TO_WHOLE: f64 = 12_582_912.0;
+
+/// `2^k exp(r)` with `x = k ln 2 + r`.
+#[inline(always)]
+pub(super) fn reduced_exp<L: Lanes>(x: L) -> L {
+    // NaN stays NaN, as in `rational_tanh`.
+    let x = number::<L>(EXP_CLAMP.1).min(x);
+    let x = number::<L>(EXP_CLAMP.0).max(x);
+    let k = x.mul_add(number(std::f64::consts::LOG2_E), number(TO_WHOLE)).sub(number(TO_WHOLE));
+    let r = k.mul_add(number(-LN_2.0), x);
+    let r = k.mul_add(number(-LN_2.1), r);
+    let mut sum: L = number(EXP_POLYNOMIAL[5]);
+    for power in (0..5).rev() {
+        sum = sum.mul_add(r, number(EXP_POLYNOMIAL[power]));
+    }
+    sum.mul_add(r.mul(r), r).add(number(1.0)).times_power_of_two(k)
 }
 
 /// Whether one-lane steps are fused: without hardware for it that is a library call, so only where it is free.
@@ -191,7 +227,15 @@ impl Lanes for f32 {
     }
     #[inline(always)]
     fn sigmoid(self) -> Self {
-        if FUSES { rational_sigmoid(self) } else { 1.0 / (1.0 + (-self).exp()) }
+        if FUSES { rational_sigmoid(self) } else { 1.0 / (1.0 + <f32>::exp(-self)) }
+    }
+    #[inline(always)]
+    fn exp(self) -> Self {
+        if FUSES { reduced_exp(self) } else { <f32>::exp(self) }
+    }
+    #[inline(always)]
+    fn times_power_of_two(self, k: Self) -> Self {
+        self * <f32>::powi(2.0, k as i32)
     }
 }
 
@@ -205,7 +249,15 @@ impl Lanes for f64 {
     }
     #[inline(always)]
     fn sigmoid(self) -> Self {
-        1.0 / (1.0 + (-self).exp())
+        1.0 / (1.0 + <f64>::exp(-self))
+    }
+    #[inline(always)]
+    fn exp(self) -> Self {
+        <f64>::exp(self)
+    }
+    #[inline(always)]
+    fn times_power_of_two(self, k: Self) -> Self {
+        self * <f64>::powi(2.0, k as i32)
     }
 }
 

@@ -21,6 +21,7 @@ mod lanes;
 mod packing;
 mod peak;
 mod product;
+mod softmax;
 mod step;
 mod update;
 #[cfg(target_arch = "x86_64")]
@@ -35,5 +36,6 @@ pub use lanes::Lanes;
 pub use packing::{ALIGN_SPARE, align};
 pub use peak::peak;
 pub use product::{Matrix, Start, add_row_sums, product, transpose};
+pub use softmax::softmax;
 pub use step::StepForward;
 pub use update::{AdamStep, add_scaled, squared_norm};

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::dispatch::Kernel;
-use super::lanes::{Lanes, rational_sigmoid, rational_tanh};
+use super::lanes::{Lanes, rational_sigmoid, rational_tanh, reduced_exp};
 
 /// Compiles a kernel for AVX-512.
 #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
@@ -112,6 +112,15 @@ impl Lanes for F32x16 {
     fn sigmoid(self) -> Self {
         rational_sigmoid(self)
     }
+    #[inline(always)]
+    fn exp(self) -> Self {
+        reduced_exp(self)
+    }
+    #[inline(always)]
+    fn times_power_of_two(self, k: Self) -> Self {
+        // SAFETY: as for `splat`.
+        unsafe { F32x16(_mm512_scalef_ps(self.0, k.0)) }
+    }
 }
 
 impl Lanes for F32x8 {
@@ -192,5 +201,18 @@ impl Lanes for F32x8 {
     #[inline(always)]
     fn sigmoid(self) -> Self {
         rational_sigmoid(self)
+    }
+    #[inline(always)]
+    fn exp(self) -> Self {
+        reduced_exp(self)
+    }
+    #[inline(always)]
+    fn times_power_of_two(self, k: Self) -> Self {
+        // The bits of 2^k are k + 127 above the fraction.
+        // SAFETY: as for `splat`.
+        unsafe {
+            let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(k.0), _mm256_set1_epi32(127));
+            F32x8(_mm256_mul_ps(self.0, _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))))
+        }
     }
 }

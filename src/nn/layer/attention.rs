@@ -11,7 +11,7 @@
 use super::{Dense, Layer, Pass, Work, join};
 use crate::nn::batch::{Batch, Shape};
 use crate::nn::generator::Generator;
-use crate::nn::kernels::{Activation, Matrix, Real, Start, add_row_sums, product, transpose};
+use crate::nn::kernels::{Activation, Matrix, Real, Start, add_row_sums, product, softmax, transpose};
 use crate::nn::parameter::Parameter;
 
 /// Self-attention `[B, T, F]` to `[B, T, F]`.
@@ -46,21 +46,6 @@ impl<R> Attention<R> {
     }
 }
 
-/// Rows of scores become rows of weights that sum to one.
-fn softmax<R: Real>(scores: &mut [R], t: usize) {
-    for row in scores.chunks_exact_mut(t) {
-        let highest = row.iter().fold(f64::NEG_INFINITY, |highest, score| highest.max(score.wide()));
-        let mut sum = 0.0;
-        for score in row.iter_mut() {
-            let power = (score.wide() - highest).exp();
-            sum += power;
-            *score = R::of(power);
-        }
-        let scale = R::of(1.0 / sum);
-        row.iter_mut().for_each(|score| *score *= scale);
-    }
-}
-
 /// Copies `a: [t, d]` with rows `row` apart into `out: [d, t]`.
 fn transpose_block<R: Real>(a: &[R], row: usize, (t, d): (usize, usize), out: &mut [R]) {
     for i in 0..t {
@@ -90,9 +75,7 @@ impl<R: Real> Layer<R> for Attention<R> {
             let (q, k, v) = (&qkv[at..], &qkv[at + f..], &qkv[at + 2 * f..]);
             transpose_block(k, 3 * f, (t, d), turned);
             product((t, t, d), Matrix::rows(q, 3 * f), turned, t, Start::Zero, scores, t);
-            let scale = R::of(1.0 / (d as f64).sqrt());
-            scores.iter_mut().for_each(|score| *score *= scale);
-            softmax(scores, t);
+            softmax(scores, t, R::of(1.0 / (d as f64).sqrt()));
             let out = &mut joined.values_mut()[window * t * f + head * d..];
             product((t, d, t), Matrix::rows(scores, t), v, 3 * f, Start::Zero, out, f);
         }
