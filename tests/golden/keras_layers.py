@@ -1,8 +1,9 @@
-"""Weights and outputs of one Keras autoencoder per cell, for the import of Keras's layouts.
+"""Weights, outputs, gradients and ten training losses of one Keras autoencoder per cell, in Keras's layouts.
 
     KERAS_BACKEND=torch venv/bin/python tests/golden/keras_layers.py > tests/golden/keras_layers.json
 
-Layers are named as the import expects them; arrays are written as Keras holds them.
+Layers are named as the import expects them; arrays are written as Keras holds them. The loss is the mean squared error
+against the window itself; training is ten full-batch steps of PyTorch's Adam, learning rate 0.01, no clipping.
 """
 import json
 import os
@@ -10,6 +11,7 @@ import os
 os.environ.setdefault("KERAS_BACKEND", "torch")
 import keras
 import numpy as np
+import torch
 
 T, C = 5, 2
 CELLS = {
@@ -32,14 +34,23 @@ for i, (cell, layer) in enumerate(CELLS.items()):
     for w in model.weights:  # zero biases would hide a wrong order
         w.assign(rng.normal(0, 0.5, w.shape).astype("float32"))
     data = rng.normal(size=(3, T, C)).astype("float32")
-    tensors = []
-    for name in ["encoder_0", "encoder_1", "decoder_0", "decoder_1"]:
-        for w in model.get_layer(name).weights:
-            value = np.array(keras.ops.convert_to_numpy(w))
-            tensors.append(dict(name=f"{name}/{w.name}", shape=list(value.shape),
-                                values=[float(f"{v:.9g}") for v in value.reshape(-1)]))
-    out = np.array(keras.ops.convert_to_numpy(model(data)))
     flat = lambda a: [float(f"{v:.9g}") for v in np.asarray(a).reshape(-1)]
-    cases.append(dict(cell=cell, tensors=tensors, x=flat(data), y=flat(out)))
-head = dict(made_by="tests/golden/keras_layers.py", keras=keras.__version__, backend=keras.backend.backend(), seed="7 + index")
+    arrays = lambda of: [dict(name=f"{layer}/{w.name}", shape=list(w.shape), values=flat(of(w))) for layer, w in weights]
+    weights = [(layer, w) for layer in ["encoder_0", "encoder_1", "decoder_0", "decoder_1"]
+               for w in model.get_layer(layer).weights]
+    tensors = arrays(lambda w: keras.ops.convert_to_numpy(w))
+    out = flat(keras.ops.convert_to_numpy(model(data)))
+    target = torch.from_numpy(data)
+    parameters = [w.value for _, w in weights]
+    adam, gradients, losses = torch.optim.Adam(parameters, lr=0.01), None, []
+    for _ in range(10):
+        adam.zero_grad()
+        loss = ((model(data).cpu() - target) ** 2).mean()
+        loss.backward()
+        gradients = gradients or arrays(lambda w: w.value.grad.cpu().numpy())
+        adam.step()
+        losses.append(float(f"{loss.item():.9g}"))
+    cases.append(dict(cell=cell, tensors=tensors, x=flat(data), y=out, gradients=gradients, losses=losses))
+head = dict(made_by="tests/golden/keras_layers.py", keras=keras.__version__, backend=keras.backend.backend(), torch=torch.__version__,
+            seed="7 + index", learning_rate=0.01)
 print(json.dumps(dict(head=head, shape=[3, T, C], units=4, latent=2, cases=cases), separators=(",", ":")).replace('{"cell"', '\n{"cell"'))

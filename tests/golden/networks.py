@@ -115,14 +115,16 @@ class Feedback(nn.Module):
 
 
 class Mean(nn.Module):
-    """A variational latent that takes the mean; its divergence is left out of the loss (weight 0)."""
+    """A variational latent that takes the mean; what it adds to the loss is weighed by the case (0 for most)."""
 
     def __init__(self, f, z):
         super().__init__()
         self.mu, self.log_var = nn.Linear(f, z), nn.Linear(f, z)
 
     def forward(self, x):
-        return self.mu(x) + 0 * self.log_var(x)
+        mu, log_var = self.mu(x), self.log_var(x)
+        self.divergence = -0.5 * (1 + log_var - mu**2 - log_var.exp()).sum(-1).mean()
+        return mu
 
 
 def build(spec):
@@ -130,12 +132,17 @@ def build(spec):
     merge = spec.get("merge", "concat")
     encoder, decoder = [], []
     latent = lambda f: Mean(f, z) if "variational" in spec else nn.Linear(f, z)
+    # What only disturbs training holds its place in the numbering.
+    dropped = lambda layers: layers.append(nn.Identity()) if spec.get("dropout") else None
+    if "noise" in spec:
+        encoder.append(nn.Identity())
     if kind == "recurrent":
         RNN = {"gru": nn.GRU, "lstm": nn.LSTM, "simple": nn.RNN}[spec["cell"]]
         both = spec.get("bidirectional", False)
         wide = 2 if both and merge == "concat" else 1
         f = C
         for i, h in enumerate(units):
+            dropped(encoder)
             rnn = RNN(f, h, batch_first=True, bidirectional=both)
             whole = i + 1 < len(units) or spec.get("return_sequences")
             encoder.append((All if whole else Last)(rnn, merge))
@@ -146,6 +153,8 @@ def build(spec):
         if spec.get("decoder_input") == "feedback":
             return encoder, [Feedback(spec["cell"], f, units[0], C)]
         for i, h in enumerate(reversed(units)):
+            if i > 0:
+                dropped(decoder)
             layer = All(RNN(f, h, batch_first=True, bidirectional=both), merge)
             decoder.append(Repeat(layer) if i == 0 and not spec.get("return_sequences") else layer)
             f = h * wide
@@ -213,7 +222,11 @@ CASES = {
                                    variational=dict(kl_weight=0.0, is_sampled=False)),
     "simple fed by its output": dict(cell="simple", units=[4], latent=2, decoder_input="feedback"),
     "sequence to sequence": dict(cell="gru", units=[4, 3], latent=2, return_sequences=True),
+    "variational, with divergence": dict(cell="gru", units=[4], latent=2,
+                                         variational=dict(kl_weight=1.0, is_sampled=False)),
 }
+# Weight of the divergence, summed over the latent and meant over the batch, in the loss.
+DIVERGENCE = {"variational, with divergence": 0.05}
 
 
 def main():
@@ -222,8 +235,15 @@ def main():
         torch.manual_seed(100 + index)
         network = Network(spec)
         x = torch.randn(B, T, C)
-        loss_of = lambda: ((network(x) - x) ** 2).mean()
+        weight = DIVERGENCE.get(name, 0.0)
+
+        def loss_of():
+            loss = ((network(x) - x) ** 2).mean()
+            latents = (layer for layer in network.encoder if isinstance(layer, Mean))
+            return loss + sum(weight * layer.divergence for layer in latents)
+
         case = dict(name=name, spec=dict(spec, reverse_target=False), shape=[B, T, C], x=flat(x))
+        case["divergence_weight"] = weight
         case["tensors"] = [dict(name=kilter_name(n), shape=list(p.shape), values=flat(p))
                            for n, p in network.named_parameters()]
         case["output"] = flat(network(x))

@@ -28,7 +28,10 @@ fn systems() -> Vec<(&'static str, serde_json::Value)> {
         ),
         ("feedback_lstm", json!({"cell": "lstm", "units": [6], "latent": 3, "decoder_input": "feedback"})),
         ("dense", json!({"kind": "dense", "units": [20, 10], "latent": 2, "activation": "relu"})),
+        ("dense_tanh", json!({"kind": "dense", "units": [9], "latent": 2, "activation": "tanh"})),
+        ("dense_sigmoid", json!({"kind": "dense", "units": [9, 4], "latent": 2, "activation": "sigmoid"})),
         ("attention", json!({"kind": "attention", "units": [8], "latent": 3, "heads": 2})),
+        ("noisy", json!({"cell": "gru", "units": [6, 5], "latent": 3, "dropout": 0.3, "noise": {"masking": 0.3}})),
         ("variational", json!({"cell": "gru", "units": [7], "latent": 3, "variational": {"kl_weight": 0.1}})),
     ]
 }

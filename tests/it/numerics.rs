@@ -1,7 +1,7 @@
-//! Networks against PyTorch: forward outputs, gradients and ten training losses.
+//! Networks against PyTorch and Keras: forward outputs, gradients and ten training losses.
 //!
-//! `tests/golden/networks.py` is the recipe; its versions and seed stand at the head of `networks.json`. Keras's layouts
-//! are read from `keras_layers.json`, made by `keras_layers.py`.
+//! `tests/golden/networks.py` is the recipe; its versions and seed stand at the head of `networks.json`. Keras's
+//! layouts and its GRU with the reset gate before the product come from `keras_layers.json`, made by `keras_layers.py`.
 
 use kilter::detector::autoencoder::export::{from_keras, write_tensors};
 use kilter::detector::autoencoder::{AutoencoderScratch, AutoencoderSpec, Network, Units};
@@ -60,16 +60,42 @@ fn networks_compute_learn_and_descend_like_pytorch() {
         assert_eq!(weights.len(), network.tensors().len(), "{name}: tensors");
         network.load(&weights).unwrap();
         let x = Batch::from_parts(shape, numbers(&case["x"]).iter().map(|x| *x as f32).collect());
-        let (mut work, mut y, mut d_y) = (Work::default(), Batch::default(), Batch::default());
+        let (mut work, mut y) = (Work::default(), Batch::default());
 
         network.forward(&x, &mut Pass::infer(shape.t), &mut work, &mut y);
         check(&format!("{name}: output"), y.values().iter().map(|y| f64::from(*y)), &numbers(&case["output"]));
 
-        network.forward(&x, &mut Pass::keep(shape.t), &mut work, &mut y);
-        mean_squared_error(&y, x.values(), &mut d_y);
-        network.backward(&x, &y, &mut d_y, &mut work, None);
-        let gradients = tensors(&case["gradients"]);
-        network.visit("", &mut |path, parameter| {
+        let divergence_weight = case["divergence_weight"].as_f64().unwrap();
+        let expected = (&tensors(&case["gradients"])[..], &numbers(&case["losses"])[..]);
+        descend(name, &mut network, &x, divergence_weight, &|_| false, expected);
+    }
+}
+
+/// Holds the first gradient and the losses of ten steps of Adam against what is expected; parameters that `is_still`
+/// names take no part.
+fn descend(
+    name: &str,
+    network: &mut Network<f32>,
+    x: &Batch<f32>,
+    divergence_weight: f64,
+    is_still: &dyn Fn(&str) -> bool,
+    (gradients, expected_losses): (&[Tensor], &[f64]),
+) {
+    let (mut work, mut y, mut d_y) = (Work::default(), Batch::default(), Batch::default());
+    let mut adam = Adam::new(0.01, None);
+    let mut losses = Vec::new();
+    for step in 0..10 {
+        let mut pass = Pass { divergence_weight, ..Pass::keep(x.shape().t) };
+        network.forward(x, &mut pass, &mut work, &mut y);
+        losses.push(mean_squared_error(&y, x.values(), &mut d_y) + network.added_loss(&work));
+        network.backward(x, &y, &mut d_y, &mut work, None);
+        network.visit_mut("", &mut |path, parameter| {
+            if is_still(&path) {
+                return parameter.gradient.fill(0.0);
+            }
+            if step > 0 {
+                return;
+            }
             let gradient = gradients.iter().find(|gradient| gradient.name == path).unwrap();
             let [rows, columns] = parameter.shape;
             // Stored `[output, input]`, kept `[input, output]`.
@@ -81,22 +107,13 @@ fn networks_compute_learn_and_descend_like_pytorch() {
             let expected: Vec<f64> = gradient.values.iter().map(|value| f64::from(*value)).collect();
             check(&format!("{name}: gradient of {path}"), found, &expected);
         });
-
-        network.visit_mut("", &mut |_, parameter| parameter.gradient.fill(0.0));
-        let mut adam = Adam::new(0.01, None);
-        let mut losses = Vec::new();
-        for _ in 0..10 {
-            network.forward(&x, &mut Pass::keep(shape.t), &mut work, &mut y);
-            losses.push(mean_squared_error(&y, x.values(), &mut d_y));
-            network.backward(&x, &y, &mut d_y, &mut work, None);
-            adam.step(&mut network);
-        }
-        check(&format!("{name}: losses"), losses, &numbers(&case["losses"]));
+        adam.step(network);
     }
+    check(&format!("{name}: losses"), losses, expected_losses);
 }
 
 #[test]
-fn weights_of_keras_import_into_the_same_autoencoder() {
+fn weights_of_keras_import_into_the_same_autoencoder_and_descend_alike() {
     let golden = golden_of_keras();
     let shape = numbers(&golden["shape"]);
     let (n_time, n_channels) = (shape[1] as usize, shape[2] as usize);
@@ -113,7 +130,18 @@ fn weights_of_keras_import_into_the_same_autoencoder() {
         let x: Vec<f32> = numbers(&case["x"]).iter().map(|x| *x as f32).collect();
         let mut y = vec![0.0; x.len()];
         autoencoder.reconstruct(&x, &mut AutoencoderScratch::default(), &mut y);
-        check(&case["cell"].to_string(), y.iter().map(|y| f64::from(*y)), &numbers(&case["y"]));
+        let name = format!("{} of Keras", case["cell"]);
+        check(&name, y.iter().map(|y| f64::from(*y)), &numbers(&case["y"]));
+
+        // Gradients lie as the weights do.
+        let gradients = from_keras(&write_tensors(tensors(&case["gradients"])), &spec, n_time, n_channels).unwrap();
+        let mut network = Network::<f32>::new(&spec, n_time, n_channels, &mut Generator::new(0));
+        network.load(&autoencoder.tensors()).unwrap();
+        let x = Batch::from_parts(Shape::new(shape[0] as usize, n_time, n_channels), x);
+        // Keras has one bias where PyTorch has two, except in the GRU with the reset gate after the product.
+        let is_still = |path: &str| case["cell"] != "gru" && path.ends_with("bias_hh_l0");
+        let expected = (&gradients.tensors()[..], &numbers(&case["losses"])[..]);
+        descend(&name, &mut network, &x, 0.0, &is_still, expected);
     }
 }
 
