@@ -16,6 +16,7 @@ mod config;
 mod detection;
 mod docs;
 mod durability;
+mod gradients;
 mod http;
 mod interchange;
 mod judge;
