@@ -9,11 +9,11 @@ use kilter::nn::generator::Generator;
 use kilter::series::{Stride, Timestamp};
 use kilter::simulate::{Plant, PlantSpec, Schedule};
 
+use crate::Effort;
 use crate::chart::{Panel, draw, mean_and_spread};
 
 const N_TRAIN: usize = 800;
 const N_TEST: usize = 400;
-const SEEDS: u64 = 5;
 const METHODS: [&str; 4] = ["PCA", "kernel PCA", "dense AE", "recurrent AE"];
 
 /// Windows `[N, T, C]` in units of the training windows' spread.
@@ -26,7 +26,7 @@ struct Data {
 }
 
 /// The table and the picture.
-pub(crate) fn measure() -> (String, String) {
+pub(crate) fn measure(effort: &Effort) -> (String, String) {
     let sets: [fn(u64) -> Data; 3] = [rolled_sheet, pendulum, plant];
     let mut table = String::from(
         "| data | window | latent | PCA | kernel PCA | dense AE | recurrent AE |\n| --- | --- | --- | --- | --- | --- | --- |\n",
@@ -36,10 +36,10 @@ pub(crate) fn measure() -> (String, String) {
     for set in sets {
         let mut errors = vec![Vec::new(); METHODS.len()];
         let mut about = (String::new(), String::new(), 0);
-        for seed in 0..SEEDS {
+        for seed in 0..effort.seeds {
             let data = set(seed);
             about = (data.name.to_owned(), format!("{} × {}", data.n_time, data.n_channels), data.latent);
-            for (errors, error) in errors.iter_mut().zip(errors_of(&data, seed)) {
+            for (errors, error) in errors.iter_mut().zip(errors_of(&data, seed, effort.epochs)) {
                 errors.push(error);
             }
             eprintln!("{} seed {seed}: {:?}", about.0, errors.iter().map(|e| e[e.len() - 1]).collect::<Vec<_>>());
@@ -59,7 +59,7 @@ pub(crate) fn measure() -> (String, String) {
 }
 
 /// Mean squared residual of the test windows by method.
-fn errors_of(data: &Data, seed: u64) -> [f64; 4] {
+fn errors_of(data: &Data, seed: u64, epochs: usize) -> [f64; 4] {
     let len = data.n_time * data.n_channels;
     let (train, test) = data.values.split_at(N_TRAIN * len);
     // One row of T * C channels is a whole window, so that these members reconstruct all of it.
@@ -79,7 +79,7 @@ fn errors_of(data: &Data, seed: u64) -> [f64; 4] {
     };
     let base = AutoencoderSpec {
         latent: data.latent,
-        epochs: 150,
+        epochs,
         patience: 15,
         plateau_patience: 6,
         batch_size: 32,

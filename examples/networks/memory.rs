@@ -9,26 +9,24 @@ use kilter::nn::layer::recurrent::{CellKind, Recurrent, RecurrentSpec};
 use kilter::nn::layer::{Dense, Layer, Pass, Positions, Stack, TransformerBlock, Work};
 use kilter::nn::optimizer::Adam;
 
+use crate::Effort;
 use crate::chart::{Panel, draw, mean_and_spread};
 
-const DISTANCES: [usize; 7] = [4, 8, 16, 32, 64, 128, 256];
-const SEEDS: u64 = 5;
 const UNITS: usize = 16;
 const BATCH: usize = 32;
-const STEPS: usize = 300;
 const NETWORKS: [&str; 4] = ["simple RNN", "GRU", "LSTM", "attention"];
 
 /// The tables and the picture.
-pub(crate) fn measure() -> (String, String) {
+pub(crate) fn measure(effort: &Effort) -> (String, String) {
     let mut gradients: Vec<(&str, Vec<(f64, f64)>)> = NETWORKS.iter().map(|name| (*name, Vec::new())).collect();
     let mut recalls = gradients.clone();
-    for distance in DISTANCES {
+    for &distance in effort.distances {
         for (network, name) in NETWORKS.iter().enumerate() {
             let (mut gradient, mut recall) = (Vec::new(), Vec::new());
-            for seed in 0..SEEDS {
+            for seed in 0..effort.seeds {
                 let mut stack = build(network, distance + 1, seed);
                 gradient.push(gradient_at_the_mark(&mut stack, distance, seed).log10());
-                recall.push(recalled_after_training(&mut stack, distance, seed));
+                recall.push(recalled_after_training(&mut stack, distance, seed, effort.steps));
             }
             // The spread of a gradient is over powers of ten.
             let (mean, spread) = mean_and_spread(&gradient);
@@ -37,6 +35,7 @@ pub(crate) fn measure() -> (String, String) {
             eprintln!("{name}, {distance} rows: gradient 1e{mean:.1}, recalled {:?}", recalls[network].1.last());
         }
     }
+    let heads: Vec<String> = effort.distances.iter().map(|d| format!("T = {d}")).collect();
     let mut table = String::new();
     type Cell = fn((f64, f64)) -> String;
     let parts: [(&str, _, Cell); 2] = [
@@ -44,15 +43,15 @@ pub(crate) fn measure() -> (String, String) {
         ("marks recalled after training", &recalls, |(mean, spread)| format!("{mean:.2} ± {spread:.2}")),
     ];
     for (title, lines, cell) in parts {
-        let _ = writeln!(table, "| {title} | {} |", DISTANCES.map(|d| format!("T = {d}")).join(" | "));
-        let _ = writeln!(table, "| --- |{}", " --- |".repeat(DISTANCES.len()));
+        let _ = writeln!(table, "| {title} | {} |", heads.join(" | "));
+        let _ = writeln!(table, "| --- |{}", " --- |".repeat(effort.distances.len()));
         for (name, values) in lines {
             let cells: Vec<String> = values.iter().map(|value| cell(*value)).collect();
             let _ = writeln!(table, "| {name} | {} |", cells.join(" | "));
         }
         table.push('\n');
     }
-    let ticks = || DISTANCES.iter().map(ToString::to_string).collect();
+    let ticks = || effort.distances.iter().map(ToString::to_string).collect();
     let panel = |title, lines, is_logarithmic| Panel { title, ticks: ticks(), lines, is_logarithmic, is_joined: true };
     let first = panel("gradient at a mark T rows back, before training", gradients, true);
     let second = panel("share of marks recalled T rows later (0.5 is chance)", recalls, false);
@@ -120,11 +119,11 @@ fn gradient_at_the_mark(stack: &mut Stack<f32>, distance: usize, seed: u64) -> f
 }
 
 /// Share of fresh marks whose sign the trained network says.
-fn recalled_after_training(stack: &mut Stack<f32>, distance: usize, seed: u64) -> f64 {
+fn recalled_after_training(stack: &mut Stack<f32>, distance: usize, seed: u64, steps: usize) -> f64 {
     let mut generator = Generator::new(seed + 2000);
     let mut adam = Adam::new(3e-3, Some(1.0));
     let (mut work, mut y) = (Work::default(), Batch::default());
-    for _ in 0..STEPS {
+    for _ in 0..steps {
         let (x, marks) = sequences(BATCH, distance, &mut generator);
         stack.forward(&x, &mut Pass::keep(distance + 1), &mut work, &mut y);
         let mut d_y = Batch::zeros(y.shape());
