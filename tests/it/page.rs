@@ -154,6 +154,8 @@ fn every_view_is_whole_and_free_of_barriers_on_desk_and_phone_light_and_dark() {
     browser.open(&served.base, "docs");
     browser.wait_for_text("Kilter API");
     assert_eq!(browser.barriers(), Vec::<String>::new());
-    let complaints: Vec<_> = browser.complaints().into_iter().filter(|line| !line.contains("series/none")).collect();
+    // Chromium reports every 404: of the view of no series, and of a model whose power was never measured.
+    let is_meant = |line: &String| line.contains("series/none") || line.contains("/power ");
+    let complaints: Vec<_> = browser.complaints().into_iter().filter(|line| !is_meant(line)).collect();
     assert_eq!(complaints, Vec::<String>::new());
 }

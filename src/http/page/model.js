@@ -6,6 +6,7 @@ import { duration, ms, time } from "./clock.js";
 import { fact, h, link, table } from "./dom.js";
 import { latentMap } from "./latent_map.js";
 import { seriesLinks } from "./models.js";
+import { powerSection } from "./power.js";
 import { bytes, count, number, word } from "./words.js";
 
 export async function modelView(root, model) {
@@ -21,6 +22,7 @@ export async function modelView(root, model) {
       since.length ? table(["Series", "Since", "#From its row"], since.map(({ name, take }) => [link(`#/series/${segment(name)}`, name), take ? time(take.from) : "–", take ? count(take.from_row) : "–"]), { caption: "Series that this model judges" })
         : h("p", { class: "soft" }, "Nothing now: another model has taken over, or its series is gone."),
       model.series && !model.active_on.includes(model.series) ? activation(model) : null),
+    await powerSection(model.id),
     training(made, charts),
     model.members.includes("autoencoder") ? h("section", { class: "card", "aria-labelledby": "latent" }, h("h2", { id: "latent" }, "Map of what the network sees"), latents) : null,
     h("details", { class: "card" }, h("summary", {}, "Settings it was fitted with"), settings(made)),
@@ -59,6 +61,7 @@ function story(model, made) {
   return [
     h("p", {}, "Learned from ", rows, whose, from !== null ? [", ", time(new Date(from).toISOString()), " to ", time(new Date(to).toISOString()), span] : [" up to ", time(model.trained_to)], "."),
     Number.isFinite(made.n_excluded) ? h("p", {}, made.n_excluded ? `${count(made.n_excluded)} rows were left out, because an alert was open on them.` : "No row had to be left out: no alert was open on any.") : null,
+    made.switched_off ? h("p", {}, h("strong", {}, `Its ${word(made.switched_off.member)} is switched off: `), "injected faults were seen worse with it.") : null,
     h("p", {}, "Judges ", seriesLinks(model.active_on), "."),
   ];
 }

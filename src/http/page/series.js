@@ -8,6 +8,7 @@ import { duration, fullText, ms, time, utcText, zone } from "./clock.js";
 import { announce, fact, fill, h, link, table } from "./dom.js";
 import * as live from "./live.js";
 import { channelColumns, evidenceColumns, loadRows, memberColumns, scoreColumns, stride, strideText } from "./rows.js";
+import { showShifts } from "./shifts.js";
 import { evidenceChart as newEvidenceChart, memberChart as newMemberChart, scoreChart as newScoreChart } from "./score_charts.js";
 import { count, number, stateBadge, why, word } from "./words.js";
 
@@ -18,6 +19,13 @@ const RANGES = [["5 min", 300e3], ["1 h", 3600e3], ["6 h", 6 * 3600e3], ["1 d", 
 function askedRange(parameters) {
   const [from, to] = ["from", "to"].map((key) => Number(new URLSearchParams(parameters ?? "").get(key)));
   return from > 0 && to > from ? [from, to] : null;
+}
+
+// The alarm budget: asked for, promised so far and what came.
+function budgetFacts(budget) {
+  if (!budget) return [];
+  const kept = `${count(budget.n_openings)} ${budget.n_openings === 1 ? "opening" : "openings"} in ${count(budget.n_judged)} rows, ${number(budget.n_promised, 2)} false ones allowed`;
+  return [fact(`alarm budget: ${budget.alarm_budget}`, h("span", { title: budget.explanation }, kept), budget.explanation ? h("span", { class: "soft" }, ` ${budget.explanation}`) : "")];
 }
 
 export async function seriesView(root, name, parameters) {
@@ -44,6 +52,7 @@ export async function seriesView(root, name, parameters) {
   const failure = h("p", { class: "note bad", hidden: true });
   const channelsBox = h("section", { class: "card", "aria-labelledby": "channels" });
   const alertsBox = h("section", { class: "card", "aria-labelledby": "series-alerts" });
+  const shiftsBox = h("section", { class: "card", "aria-labelledby": "shifts", hidden: true });
   const tableBox = h("details", { class: "card" }, h("summary", {}, "The newest rows shown, as a table"));
 
   const common = { sync: "series", onZoom: zoom, bounds: () => bounds().map((at) => at / 1000), ranges };
@@ -58,6 +67,7 @@ export async function seriesView(root, name, parameters) {
     facts.replaceChildren(
       fact("live score (1 is notable)", number(one.live_score)), fact("evidence (an alert opens at 1)", number(one.evidence)), fact(`${word(one.state)} since`, time(one.state_since)),
       fact("last row", time(one.last_at)), fact("rows", `${count(one.n_rows)}, one every ${strideText(one)}`),
+      ...budgetFacts(one.budget),
       fact("judged by", one.model_id ? link(`#/models/${segment(one.model_id)}`, `model ${one.model_id.slice(0, 8)}`) : "no model yet"));
   }
 
@@ -168,10 +178,10 @@ export async function seriesView(root, name, parameters) {
     channelsBox,
     h("section", { class: "card", "aria-labelledby": "members" }, h("h2", { id: "members" }, "Autoencoder beside PCA beside the trivial baseline"),
       h("p", { class: "soft" }, "How badly each one rebuilds the row (mean squared residual, in units of each channel's ordinary spread). The score is fused from these and the other members."), memberChart.element),
-    alertsBox, tableBox);
+    alertsBox, shiftsBox, tableBox);
 
   tableBox.addEventListener("toggle", renderTable);
-  await refresh();
+  await Promise.all([refresh(), showShifts(shiftsBox, name).catch(() => {})]);
 
   let dueAt = null;
   live.listen({
