@@ -37,6 +37,7 @@ mod plant;
 mod power;
 mod query;
 mod recording;
+mod running;
 mod served;
 mod store;
 mod watches;

@@ -4,8 +4,9 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use kilter::decode::{PayloadSpec, TopicTemplate};
-use kilter::http::{About, AppState, Live, Readiness, serve};
-use kilter::pipeline::{Outcome, ScoreRow, SettledRow, TakeOver};
+use kilter::detector::{ChannelPower, FaultKind, FaultPower, Member, PowerReport};
+use kilter::http::{About, AppState, Deed, Live, Readiness, serve};
+use kilter::pipeline::{BudgetRow, ModelPower, Outcome, PowerRow, ScoreRow, SettledRow, ShiftDeed, TakeOver};
 use kilter::series::{Cell, ChannelName, Frame, SeriesId, Timestamp};
 use kilter::service::telemetry::install_metrics;
 use kilter::store::{NewModel, Store, StoreConfig};
@@ -14,7 +15,8 @@ use kilter::verdict::{
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{Mutex, oneshot, watch};
 
 /// 2026-11-24T12:00:00Z.
 pub(crate) const NOON_MS: i64 = 1_795_521_600_000;
@@ -41,6 +43,8 @@ pub(crate) struct Served {
     pub(crate) live: Live,
     pub(crate) readiness: watch::Sender<Readiness>,
     pub(crate) agent: ureq::Agent,
+    /// What people ask of the pipeline, which is not here.
+    deeds: (UnboundedSender<Deed>, Mutex<UnboundedReceiver<Deed>>),
     _dir: tempfile::TempDir,
 }
 
@@ -60,7 +64,10 @@ impl Served {
         let agent = config.timeout_global(Some(Duration::from_secs(20))).build().new_agent();
         let (address, base) = ("127.0.0.1:0".parse().unwrap(), String::new());
         let (runtime, running) = (Some(runtime), None);
-        let mut served = Self { runtime, running, address, base, state, store, live, readiness, agent, _dir: dir };
+        let (to_deeds, deeds) = unbounded_channel();
+        let deeds = (to_deeds, Mutex::new(deeds));
+        let mut served =
+            Self { runtime, running, address, base, state, store, live, readiness, agent, deeds, _dir: dir };
         served.listen();
         served
     }
@@ -77,6 +84,7 @@ impl Served {
             self.state.metrics.clone(),
         );
         (state.live, state.about) = (self.live.clone(), self.state.about.clone());
+        state.deeds = Some(self.deeds.0.clone());
         let (stop, stopping) = oneshot::channel::<()>();
         let (ended, stopped) = mpsc::channel();
         self.runtime.as_ref().unwrap().spawn(async move {
@@ -94,6 +102,12 @@ impl Served {
     pub(crate) fn commit(&self, outcomes: &[Outcome]) {
         self.block_on(self.store.commit(outcomes)).unwrap();
         self.live.on_committed(outcomes);
+    }
+
+    /// What somebody asks of the pipeline, once they do.
+    pub(crate) fn asked(&self) -> Deed {
+        let next = async { tokio::time::timeout(Duration::from_secs(20), self.deeds.1.lock().await.recv()).await };
+        self.block_on(next).expect("somebody asks").expect("the sender lives in here")
     }
 
     /// Asks the server to stop and waits until it has.
@@ -277,6 +291,24 @@ pub(crate) fn with_pump() -> Served {
     served
 }
 
+/// What a model would see, on one channel and on all.
+fn power(series: &str, model_id: &Value) -> PowerRow {
+    let fault = |seen| FaultPower { kind: FaultKind::Shift, size: Some(1.5), rows: 25, seen, area: seen };
+    let on = |size, seen| ChannelPower { channel: 1, kind: FaultKind::Shift, size, rows: 25, seen };
+    let report = PowerReport {
+        fused: vec![fault(0.75), FaultPower { kind: FaultKind::Stuck, size: None, ..fault(0.5) }],
+        members: vec![(Member::Pca, vec![fault(0.5)])],
+        channels: vec![on(1.05, 0.25), on(2.1, 1.0), on(4.2, 1.0)],
+        n_rows: 300,
+        model_skill: Some(0.125),
+        trained_gain: None,
+    };
+    let channels = ["load", "temperature"].map(|name| ChannelName::parse(name).unwrap()).to_vec();
+    let units = vec![None, Some("°C".to_owned())];
+    let model_id = model_id.as_str().expect("a model judges it").to_owned();
+    PowerRow { series: name(series), model_id, at: at(399), power: ModelPower { channels, units, report } }
+}
+
 /// A small plant: one machine with a past, one warming up, one silent.
 pub(crate) fn plant() -> Served {
     let served = Served::start();
@@ -290,6 +322,20 @@ pub(crate) fn plant() -> Served {
         state("hall 2/fan-1", SeriesState::WarmingUp, 199, "too few rows"),
         Outcome::WarmUp { series: self::name("hall 2/fan-1"), n_rows: 200, n_wanted: 400 },
         state("hall 2/fan-2", SeriesState::NoData, 199, "nothing has arrived for 30 s"),
+    ]);
+    served.commit(&[
+        Outcome::Power(power(PUMP, &served.ok("/api/v1/series/hall%201%2Fpump-3")["model_id"])),
+        Outcome::Budget(BudgetRow {
+            series: self::name(PUMP),
+            at: at(399),
+            asked: "1 per week".to_owned(),
+            explanation: Some("1 per week runs at 1 per day until more rows have been calibrated on".to_owned()),
+            openings_per_row: 1.0 / 86_400.0,
+            n_judged: 400,
+            n_promised: 0.005,
+            n_openings: 1,
+        }),
+        Outcome::Shift { series: self::name(PUMP), deed: ShiftDeed::Accepted { at: at(200), factor: 2.5 } },
     ]);
     served.readiness.send_modify(|readiness| {
         readiness.set("store", true, "open");

@@ -43,7 +43,7 @@ const RESULTS = {
   accepted: "taken in", redelivered: "sent again by the broker", late: "too late for their row", duplicate: "second value for one cell", too_old: "too far in the past", too_far_future: "too far in the future",
   over_channel_limit: "over the limit of channels", over_series_limit: "over the limit of series",
 };
-const QUEUES = { messages: "messages waiting to be judged", commits: "batches waiting for the disk", notices: "notices waiting to be sent" };
+const QUEUES = { messages: "messages waiting to be judged", commits: "batches waiting for the disk" };
 const TIMES = [
   ["kilter_ingest_lag_seconds", "from measured to arrived", "Long when recordings or a simulated clock are played."], ["kilter_score_seconds", "from taken in to judged and stored"],
   ["kilter_commit_seconds", "one commit, on disk"], ["kilter_training_seconds", "fitting one model"],
@@ -93,7 +93,7 @@ export async function healthView(root) {
     const names = [...new Set([...promised.keys(), ...realised.keys()])].filter((name) => name !== undefined).sort((a, b) => (realised.get(b) ?? 0) - (realised.get(a) ?? 0)).slice(0, 50);
     const rate = (value) => (value === undefined ? "–" : `${number(10_000 * value)}`);
     alarms.replaceChildren(h("h2", { id: "alarms" }, "Alarms promised and realised"), ...names.length
-      ? [h("p", { class: "soft" }, "Per 10,000 rows. Promised: false openings that the alarm budget allows. Realised: all openings, true ones too, since the service started."),
+      ? [h("p", { class: "soft" }, "Per 10,000 rows. Promised: false openings that the alarm budget allows. Realised: all openings, true ones too, since the first model."),
         table(["Series", "#Promised", "#Realised"], names.map((name) => [link(`#/series/${segment(name)}`, name), rate(promised.get(name)), rate(realised.get(name))]), { caption: "Alarms promised and realised, per 10,000 rows", stacks: false })]
       : [h("p", { class: "soft" }, "Known once series are judged.")]);
   }

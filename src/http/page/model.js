@@ -22,7 +22,7 @@ export async function modelView(root, model) {
       since.length ? table(["Series", "Since", "#From its row"], since.map(({ name, take }) => [link(`#/series/${segment(name)}`, name), take ? time(take.from) : "–", take ? count(take.from_row) : "–"]), { caption: "Series that this model judges" })
         : h("p", { class: "soft" }, "Nothing now: another model has taken over, or its series is gone."),
       model.series && !model.active_on.includes(model.series) ? activation(model) : null),
-    await powerSection(model.id),
+    await powerSection(model),
     training(made, charts),
     model.members.includes("autoencoder") ? h("section", { class: "card", "aria-labelledby": "latent" }, h("h2", { id: "latent" }, "Map of what the network sees"), latents) : null,
     h("details", { class: "card" }, h("summary", {}, "Settings it was fitted with"), settings(made)),

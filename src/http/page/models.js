@@ -5,7 +5,7 @@ import { time } from "./clock.js";
 import { h, link, table } from "./dom.js";
 import * as live from "./live.js";
 import { modelView } from "./model.js";
-import { bytes, number, word } from "./words.js";
+import { bytes, signed, word } from "./words.js";
 
 const NAMES_SHOWN = 6;
 
@@ -30,9 +30,9 @@ export async function modelsView(root, id) {
 }
 
 function list(models, caption) {
-  const hasSkill = models.some((model) => Number.isFinite(model.skill));
+  const hasSkill = models.some((model) => Number.isFinite(model.model_skill));
   const names = ["Judges", "Model", "Learned from rows up to", "Members", "#Channels", ...(hasSkill ? ["#Skill against PCA"] : []), "#Size"];
   return table(names, models.map((model) => [
     seriesLinks(model.active_on.length || !model.series ? model.active_on : [model.series]), link(`#/models/${segment(model.id)}`, h("code", {}, model.id.slice(0, 8))), time(model.trained_to),
-    model.members.map(word).join(", "), String(model.channels.length), ...(hasSkill ? [number(model.skill, 2)] : []), bytes(model.n_bytes)]), { caption });
+    model.members.map(word).join(", "), String(model.channels.length), ...(hasSkill ? [signed(model.model_skill)] : []), bytes(model.n_bytes)]), { caption });
 }

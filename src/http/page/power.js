@@ -3,26 +3,55 @@
 import { get, segment } from "./api.js";
 import { time } from "./clock.js";
 import { h, table } from "./dom.js";
-import { count, number, percent, word } from "./words.js";
+import { count, number, percent, signed, word } from "./words.js";
 
 const KINDS = { spike: "spike of one row", shift: "shift", drift: "slow drift", noise: "noise", stuck: "stuck channel", swap: "two channels exchanged", warp: "runs at double speed" };
 
 // A section for the model's page; a sentence where nothing has been measured.
-export async function powerSection(id) {
+export async function powerSection(model) {
   const title = h("h2", { id: "power" }, "What it would see");
   const section = (...children) => h("section", { class: "card", "aria-labelledby": "power" }, title, children);
+  if (!model.power_measured_to) return section(h("p", { class: "soft" }, "Not measured yet. It is measured after training, while nothing else is to be fitted: known faults are put into rows that the members have not learned from, and counted when they are seen."));
   let power;
   try {
-    power = await get(`models/${segment(id)}/power`);
+    power = await get(`models/${segment(model.id)}/power`);
   } catch (error) {
-    if (error.status !== 404) return section(h("p", { class: "soft" }, error.message));
-    return section(h("p", { class: "soft" }, "Not measured yet. It is measured after training, while nothing else is to be fitted: known faults are put into rows that the members have not learned from, and counted when they are seen."));
+    return section(h("p", { class: "soft" }, error.message));
   }
   return section(
     h("p", { class: "soft" }, `Faults of known size were put into ${count(power.n_rows)} clean rows, the last of them from `, time(power.measured_to), "."),
-    h("ul", { class: "sentences" }, power.sentences.map((sentence) => h("li", {}, sentence))),
-    skill(power), members(power));
+    skill(power), byChannel(power), members(power));
 }
+
+// A size counts as seen from this share of its draws on: 7 of 8.
+const SEEN = 0.875;
+const SIZED = [["spike", "Spike of one row"], ["shift", "Shift"], ["drift", "Slow drift"], ["noise", "Noise"]];
+
+// One line a channel: the smallest fault of each kind that would have been seen. What no channel says stays as sentences.
+function byChannel({ channels, sentences }) {
+  const names = [...new Set(channels.map((power) => power.channel))];
+  const rows = names.map((name) => [name, ...SIZED.map(([kind]) => smallest(channels.filter((power) => power.channel === name && power.kind === kind)))]);
+  const others = sentences.slice(channels.length);
+  return [
+    names.length ? h("div", {}, h("h3", {}, "Would have seen, from this size on"), table(["Channel", ...SIZED.map(([, text]) => `#${text}`)], rows, { caption: "Smallest fault of each kind that would have been seen, by channel", rowHeader: true }),
+      h("p", { class: "soft" }, "In the channel's own unit: the smallest size tried that was seen at least 7 times in 8.")) : null,
+    others.length ? h("ul", { class: "sentences" }, others.map((sentence) => h("li", {}, sentence))) : null,
+    names.length ? h("details", {}, h("summary", {}, "Every size tried, channel by channel"),
+      table(["Channel", "Fault", "#Rows it lasts", "#Probability to see it"], channels.map((power) => [power.channel, `${sizeText(power)} ${KINDS[power.kind] ?? word(power.kind)}`, count(power.rows), meter(power.seen)]), { caption: "Faults by channel, and how probably they are seen", rowHeader: true })) : null,
+  ].filter(Boolean);
+}
+
+const sizeText = ({ size, unit }) => `${number(size, 2)}${unit ? ` ${unit}` : ""}`;
+
+function smallest(tried) {
+  const [first] = tried.filter((power) => power.seen >= SEEN).sort((a, b) => a.size - b.size);
+  if (first) return `${sizeText(first)}${first.rows > 1 ? ` for ${first.rows} rows` : ""}`;
+  const largest = tried.toSorted((a, b) => b.size - a.size)[0];
+  return largest ? h("span", { class: "soft" }, `beyond ${sizeText(largest)}`) : "–";
+}
+
+// A probability as a number beside a bar of its length.
+const meter = (seen) => h("span", { class: "share" }, h("span", { class: "bar", style: `width: ${(4 * seen).toFixed(2)}rem` }), percent(seen));
 
 function skill({ model_skill, trained_gain }) {
   const parts = [
@@ -31,8 +60,6 @@ function skill({ model_skill, trained_gain }) {
   ].filter(Boolean);
   return parts.length ? h("p", {}, h("strong", {}, parts.join(" "))) : null;
 }
-
-const signed = (value) => `${value < 0 ? "−" : "+"}${number(Math.abs(value), 2)}`;
 
 // Fused beside each member alone.
 function members({ faults, members }) {

@@ -25,7 +25,7 @@ function askedRange(parameters) {
 function budgetFacts(budget) {
   if (!budget) return [];
   const kept = `${count(budget.n_openings)} ${budget.n_openings === 1 ? "opening" : "openings"} in ${count(budget.n_judged)} rows, ${number(budget.n_promised, 2)} false ones allowed`;
-  return [fact(`alarm budget: ${budget.alarm_budget}`, h("span", { title: budget.explanation }, kept), budget.explanation ? h("span", { class: "soft" }, ` ${budget.explanation}`) : "")];
+  return [fact(`alarm budget: ${budget.alarm_budget}`, kept, budget.explanation ? h("div", { class: "soft" }, budget.explanation) : "")];
 }
 
 export async function seriesView(root, name, parameters) {

@@ -26,6 +26,13 @@ pub struct ModelView {
     pub provenance: serde_json::Value,
     /// Series that it judges now.
     pub active_on: Vec<String>,
+    /// Event time of the last row that its power was measured on; null when it never was.
+    #[serde(default)]
+    pub power_measured_to: Option<Moment>,
+    /// Mean area under the curve over injected shifts, drifts and noise, less that of the PCA alone, as measured last;
+    /// null without a PCA.
+    #[serde(default)]
+    pub model_skill: Option<f64>,
 }
 
 impl From<ModelRow> for ModelView {
@@ -39,6 +46,8 @@ impl From<ModelRow> for ModelView {
             members: row.members,
             provenance: row.provenance,
             active_on: row.active_on.into_iter().map(String::from).collect(),
+            power_measured_to: row.power_to.map(Moment),
+            model_skill: row.model_skill,
         }
     }
 }

@@ -29,6 +29,10 @@ pub struct ModelRow {
     pub provenance: serde_json::Value,
     /// Series that it judges now.
     pub active_on: Vec<SeriesId>,
+    /// Event time of the last row that its power was measured on; none when it never was.
+    pub power_to: Option<Timestamp>,
+    /// How much more it sees of injected faults than the PCA alone, as measured last; none without a PCA.
+    pub model_skill: Option<f64>,
 }
 
 /// A model began to judge a series.
@@ -46,8 +50,11 @@ macro_rules! select_models {
     ($which:literal) => {
         concat!(
             "SELECT m.id, s.name AS series, m.trained_to_ms, length(m.bundle) AS n_bytes, m.channels, m.members, ",
-            "m.provenance ",
+            "m.provenance, p.at_ms AS power_ms, p.model_skill ",
             "FROM models AS m LEFT JOIN series AS s ON s.id = m.series_id ",
+            // SQLite gives the bare columns of the row that holds the maximum.
+            "LEFT JOIN (SELECT model_id, max(at_ms) AS at_ms, model_skill FROM powers GROUP BY model_id) AS p ",
+            "ON p.model_id = m.id ",
             $which
         )
     };
@@ -69,6 +76,8 @@ struct Columns {
     channels: String,
     members: String,
     provenance: String,
+    power_ms: Option<i64>,
+    model_skill: Option<f64>,
 }
 
 impl Columns {
@@ -83,6 +92,8 @@ impl Columns {
             members: json_from("models", &self.members)?,
             provenance: json_from("models", &self.provenance)?,
             active_on,
+            power_to: self.power_ms.map(Timestamp::from_ms),
+            model_skill: self.model_skill,
         })
     }
 }
