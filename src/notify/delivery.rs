@@ -138,7 +138,6 @@ impl<N: Notifier, C: Fn() -> Timestamp + Send> Desk<N, C> {
             let silences = self.store.reader().silences(None).await.map_err(unread)?;
             let mut held = self.release(&silences).await?;
             let pending = self.store.pending(&self.target, BATCH).await.map_err(unread)?;
-            metrics::gauge!("kilter_outbox_pending", "target" => self.target.clone()).set(pending.len() as f64);
             if pending.is_empty() {
                 self.n_held = held.len();
                 return Ok(());

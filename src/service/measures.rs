@@ -6,8 +6,9 @@ use std::time::Duration;
 use metrics::{Counter, Histogram, counter, gauge, histogram};
 
 use crate::ingest::Message;
-use crate::pipeline::{BudgetRow, Outcome, Processed};
+use crate::pipeline::{Outcome, Processed};
 use crate::series::{Reading, SeriesId};
+use crate::store::{DiskRoom, Tally, TargetRow};
 
 /// Results of readings beyond those that the grid itself tells.
 const OVER_CHANNEL_LIMIT: &str = "over_channel_limit";
@@ -90,7 +91,7 @@ pub(super) fn on_committed(outcomes: &[Outcome], waited: Duration) {
         match outcome {
             Outcome::Frame { .. } => n_rows += 1,
             Outcome::Score { .. } => n_scores += 1,
-            Outcome::Budget(row) => on_budget(row),
+            Outcome::Budget(row) => on_budget(&row.series, row.openings_per_row, row.n_openings, row.n_judged),
             Outcome::Power(row) => {
                 if let Some(skill) = row.power.report.model_skill {
                     on_skill(&row.series, skill);
@@ -112,11 +113,32 @@ pub(super) fn on_skill(series: &SeriesId, skill: f64) {
     gauge!("kilter_model_skill", "series" => series.as_str().to_owned()).set(skill);
 }
 
-/// What a series' alarm budget allows, and what came.
-fn on_budget(row: &BudgetRow) {
-    let gauge_of = |name: &'static str| gauge!(name, "series" => row.series.as_str().to_owned());
-    gauge_of("kilter_alarm_rate_promised").set(row.openings_per_row);
-    gauge_of("kilter_alarm_rate_realised").set(row.n_openings as f64 / row.n_judged.max(1) as f64);
+/// What a series' alarm budget allows per row, and what came in so many judged rows.
+pub(super) fn on_budget(series: &SeriesId, openings_per_row: f64, n_openings: u64, n_judged: u64) {
+    let gauge_of = |name: &'static str| gauge!(name, "series" => series.as_str().to_owned());
+    gauge_of("kilter_alarm_rate_promised").set(openings_per_row);
+    gauge_of("kilter_alarm_rate_realised").set(n_openings as f64 / n_judged.max(1) as f64);
+}
+
+/// What the database takes on its disk, and what is left there.
+pub(super) fn on_disk(room: DiskRoom) {
+    gauge!("kilter_store_bytes").set(room.n_used as f64);
+    if let Some(n_free) = room.n_free {
+        gauge!("kilter_disk_free_bytes").set(n_free as f64);
+    }
+}
+
+/// How many there are.
+pub(super) fn on_tally(tally: &Tally) {
+    for (state, n) in &tally.series {
+        gauge!("kilter_series", "state" => *state).set(*n as f64);
+    }
+    gauge!("kilter_alerts_open").set(tally.n_open_alerts as f64);
+}
+
+/// How many transitions a receiver has still to be told.
+pub(super) fn on_pending(target: &TargetRow) {
+    gauge!("kilter_outbox_pending", "target" => target.name.clone()).set(target.n_pending as f64);
 }
 
 /// A transaction took so long.

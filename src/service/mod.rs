@@ -10,6 +10,7 @@
 //! trainer are few (at most one per series is asked for) and never wait.
 
 mod batch;
+mod gauges;
 mod keeper;
 mod listener;
 mod measures;

@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::batch::{Answer, Batch, Job, Progress};
+use super::gauges::Gauges;
 use super::keeper::keep;
 use super::listener::Listener;
 use super::measures::{self, Intake};
@@ -139,6 +140,11 @@ impl Service {
         for (series, skill) in store.reader().skills().await? {
             measures::on_skill(&series, skill);
         }
+        for (series, budget) in store.reader().budgets().await? {
+            measures::on_budget(&series, budget.openings_per_row, budget.n_openings, budget.n_judged);
+        }
+        // It was read, or nothing would start.
+        metrics::gauge!("kilter_config_last_reload_successful").set(1.0);
         let listener = if config.http.enabled {
             let address = config.http.listen;
             Some(TcpListener::bind(address).await.map_err(|cause| StartError::Listen { address, cause })?)
@@ -294,6 +300,8 @@ impl Service {
             let work = measure_nightly(store.reader().clone(), to_trainer.downgrade(), beside_stops.clone());
             tokio::spawn(work)
         });
+        let gauges = Gauges { store: store.clone(), messages: to_pipeline.downgrade(), batches: to_writer.downgrade() };
+        let gauges = tokio::spawn(gauges.run(beside_stops.clone()));
         let keeper = tokio::spawn(keep(store.clone(), config.retention.clone(), beside_stops));
         let writer = WriterTask {
             store: store.clone(),
@@ -374,6 +382,7 @@ impl Service {
             let _ = publishing.await;
         }
         let _ = keeper.await;
+        let _ = gauges.await;
         let _ = hearing.await;
         if let Some(nightly) = nightly {
             let _ = nightly.await;

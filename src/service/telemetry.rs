@@ -59,7 +59,12 @@ pub const METRICS: &[(&str, MetricKind, &[&str], &str)] = {
         ("kilter_commit_seconds", Histogram, &[], "Time of one store transaction, fsync included."),
         ("kilter_commit_failures_total", Counter, &[], "Store transactions that failed and were tried again."),
         ("kilter_ingest_lag_seconds", Histogram, &[], "Arrival time minus event time of accepted readings."),
-        ("kilter_queue_depth", Gauge, &["queue"], "Items waiting between two tasks."),
+        (
+            "kilter_queue_depth",
+            Gauge,
+            &["queue"],
+            "Items waiting between two tasks: messages to be judged, batches to be committed.",
+        ),
         ("kilter_training_seconds", Histogram, &[], "Time of one fit, calibration included."),
         (
             "kilter_model_skill",
@@ -69,7 +74,7 @@ pub const METRICS: &[(&str, MetricKind, &[&str], &str)] = {
         ),
         ("kilter_alarm_rate_promised", Gauge, &["series"], "False openings per row that the alarm budget allows."),
         ("kilter_alarm_rate_realised", Gauge, &["series"], "Openings per scored row so far."),
-        ("kilter_outbox_pending", Gauge, &["target"], "Alert transitions that wait for a receiver, 64 at most."),
+        ("kilter_outbox_pending", Gauge, &["target"], "Alert transitions that a receiver has still to be told."),
         (
             "kilter_deliveries_total",
             Counter,
@@ -83,7 +88,8 @@ pub const METRICS: &[(&str, MetricKind, &[&str], &str)] = {
             "Scores that were stored and not published, because the broker was away or slow.",
         ),
         ("kilter_mqtt_connected", Gauge, &[], "1 while the broker connection stands."),
-        ("kilter_store_bytes", Gauge, &[], "Size of the database file."),
+        ("kilter_store_bytes", Gauge, &[], "Size of the database file, its write-ahead log included."),
+        ("kilter_disk_free_bytes", Gauge, &[], "Room left on the disk of the database."),
         ("kilter_config_last_reload_successful", Gauge, &[], "1 when the last reading of the configuration succeeded."),
         ("kilter_build_info", Gauge, &["version"], "Always 1; the label is the version."),
     ]

@@ -13,6 +13,7 @@ mod age;
 mod blob;
 mod config;
 mod connect;
+mod disk;
 mod fault;
 mod reader;
 mod restore;
@@ -20,11 +21,12 @@ mod writer;
 
 pub use age::Age;
 pub use config::{DATABASE_FILE, Retention, StoreConfig, StoreUrl, StoreUrlError, Synchronous};
+pub use disk::DiskRoom;
 pub use fault::{CommitError, OpenError, Reaction, ReadError};
 pub use reader::{
     AlertQuery, DeadLetter, ExpectedBuckets, FrameBucket, HeldNotice, LabelContext, LatentRow, ModelRow, Reader,
     RowQuery, ScoreBucket, ScoreView, SeriesBudget, SeriesQuery, SeriesRow, ShiftRow, StoredTransition, TakeOverRow,
-    TargetRow,
+    Tally, TargetRow,
 };
 pub use restore::{Checkpoint, RestoredAlert, RestoredSeries};
 pub use writer::{Committed, Deed, Forgotten, NewModel, Store};

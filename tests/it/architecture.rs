@@ -43,7 +43,11 @@ const HOUSE: &[(&str, u8, &[&str])] = &[
         4,
         &["rumqttc", "tokio", "bytes", "csv", "rand", "serde", "thiserror", "tracing", "metrics", "futures_util"],
     ),
-    ("store", 4, &["sqlx", "tokio", "serde", "serde_json", "sha2", "thiserror", "tracing", "metrics", "futures_util"]),
+    (
+        "store",
+        4,
+        &["rustix", "sqlx", "tokio", "serde", "serde_json", "sha2", "thiserror", "tracing", "metrics", "futures_util"],
+    ),
     (
         "notify",
         4,

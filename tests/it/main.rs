@@ -40,4 +40,5 @@ mod recording;
 mod running;
 mod served;
 mod store;
+mod telemetry;
 mod watches;

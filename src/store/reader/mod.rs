@@ -13,6 +13,7 @@ mod scores;
 mod series;
 mod shifts;
 mod silences;
+mod tally;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,7 @@ pub use scores::{ScoreBucket, ScoreView};
 pub use series::{SeriesBudget, SeriesQuery, SeriesRow};
 pub use shifts::ShiftRow;
 pub use silences::HeldNotice;
+pub use tally::Tally;
 
 pub(in crate::store) use alerts::alert_from_row;
 pub(in crate::store) use silences::silence;

@@ -34,7 +34,7 @@ pub use retention::Forgotten;
 pub(super) use rollups::{HOUR_MS, MINUTE_MS};
 
 use super::connect::{found_version, migrate, not_usable, write_options};
-use super::{CommitError, OpenError, Reader, StoreConfig};
+use super::{CommitError, DiskRoom, OpenError, Reader, StoreConfig};
 use known::Known;
 use rows::Texts;
 
@@ -93,6 +93,11 @@ impl Store {
     /// Asks the same database, on connections of its own.
     pub fn reader(&self) -> &Reader {
         &self.inner.reader
+    }
+
+    /// What the database takes on its disk, and what is left there.
+    pub fn disk(&self) -> DiskRoom {
+        DiskRoom::of(self.inner.config.url.path())
     }
 
     /// Finishes the write-ahead log and closes the connections.
