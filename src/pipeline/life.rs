@@ -118,7 +118,7 @@ impl SeriesLife {
         Self {
             assembler: Assembler::new(spec.grid.clone()),
             alert: machine(&id, AlertKind::Anomaly, &spec),
-            watches: Watches::new(&id),
+            watches: Watches::new(&id, &spec),
             next_fit: spec.warm_up.next_fit(0),
             id,
             spec,
@@ -638,6 +638,7 @@ impl SeriesLife {
             life.alert = checkpoint.alert;
             life.alert.follow(life.spec.alerts.clone());
             life.watches = checkpoint.watches;
+            life.watches.follow(&life.spec);
             life.state = checkpoint.state;
             life.reason = checkpoint.reason;
             life.taught = checkpoint.false_alarms;

@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::SeriesSpec;
 use crate::bundle::ModelBundle;
 use crate::series::{Cell, ChannelName, Frame, SeriesId, Timestamp};
 use crate::verdict::{
     Alert, AlertKind, AlertMachine, Flags, Limits, OutOfRangeWatch, SilentSpec, SilentWatch, StuckSpec, Transition,
 };
+use crate::windowing::GridKind;
 
 /// What stands in an alert of these kinds where a budget would: their rules are fixed.
 const NO_BUDGET: &str = "a fixed rule, no budget";
@@ -39,15 +41,30 @@ pub(super) struct Watches {
 }
 
 impl Watches {
-    pub(super) fn new(series: &SeriesId) -> Self {
+    pub(super) fn new(series: &SeriesId, spec: &SeriesSpec) -> Self {
         let machine = |kind| AlertMachine::new(series.clone(), kind, NO_BUDGET.to_owned(), Vec::new());
-        Self {
+        let mut watches = Self {
             stuck: machine(AlertKind::Stuck),
             silent: machine(AlertKind::Silent),
             out_of_range: machine(AlertKind::OutOfRange),
             silence: SilentWatch::new(),
             range: OutOfRangeWatch::new(),
-        }
+        };
+        watches.follow(spec);
+        watches
+    }
+
+    /// What of their alerts is worth telling from now on; a checkpoint does not keep it.
+    pub(super) fn follow(&mut self, spec: &SeriesSpec) {
+        let WatchSpec { stuck, silent, .. } = &spec.watches;
+        // On the row grid time says nothing about rows.
+        let rows_of_silence = match spec.grid.grid {
+            GridKind::Time => silent.after.as_ms() / spec.grid.stride.as_ms(),
+            GridKind::Row => 0,
+        };
+        self.out_of_range.follow(spec.alerts.of_rule(0));
+        self.stuck.follow(spec.alerts.of_rule(u32::try_from(stuck.rows).unwrap_or(u32::MAX)));
+        self.silent.follow(spec.alerts.of_rule(u32::try_from(rows_of_silence).unwrap_or(u32::MAX)));
     }
 
     /// A model takes over: stuck channels are its channels.

@@ -78,6 +78,18 @@ impl AlertSpec {
         Self { fold_within_rows: 0, ..Self::default() }
     }
 
+    /// What holds for alerts of a rule without a score (stuck, silent, out of range) that takes `rows_to_notice` to see
+    /// that something is wrong: they fold as others do, counted from where the trouble began again, and nothing else is
+    /// asked of them, because the rule has asked it already.
+    #[must_use]
+    pub fn of_rule(&self, rows_to_notice: u32) -> Self {
+        let fold_within_rows = match self.fold_within_rows {
+            0 => 0,
+            rows => rows.saturating_add(rows_to_notice),
+        };
+        Self { fold_within_rows, ..Self::default() }
+    }
+
     /// True when the row may open an alert: a channel to blame (one with at least an even share of the contributions)
     /// deviates in its direction by at least its minimum. Rows about which nothing is expected always may.
     pub fn is_worth_telling(&self, channels: &[ChannelName], verdict: &Verdict<'_>) -> bool {

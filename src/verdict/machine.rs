@@ -154,12 +154,17 @@ impl AlertMachine {
             }
             (true, false) => self.resolve(verdict.at),
             (false, _) => {
-                self.quiet_rows = self.quiet_rows.saturating_add(1);
-                if self.quiet_rows >= self.spec.fold_within_rows {
-                    self.last = None;
-                }
+                self.on_quiet();
                 None
             }
+        }
+    }
+
+    /// A row without alert: the one that resolved last is past coming back in the end.
+    fn on_quiet(&mut self) {
+        self.quiet_rows = self.quiet_rows.saturating_add(1);
+        if self.quiet_rows >= self.spec.fold_within_rows {
+            self.last = None;
         }
     }
 
@@ -176,6 +181,7 @@ impl AlertMachine {
         let Flags { flags, observed, expected } = *told;
         let n_flagged = flags.iter().filter(|flag| **flag).count();
         if n_flagged == 0 && self.open.is_none() {
+            self.on_quiet();
             return None;
         }
         let share = |flag: &bool| if *flag { 1.0 / n_flagged as f32 } else { 0.0 };
@@ -389,6 +395,30 @@ mod tests {
                 (5, "opened", 5, 3, 0),
                 (6, "resolved", 6, 3, 0),
                 (10, "opened", 1, 1, 10),
+            ]
+        );
+    }
+
+    #[test]
+    fn alerts_of_rules_without_a_score_fold_as_others_do() {
+        let mut machine = machine(AlertSpec { fold_within_rows: 3, ..AlertSpec::default() });
+        let mut told = Vec::new();
+        // As above: back after one row and after two, and the third time after four, which is too late.
+        for (at, is_flagged) in [1, 0, 1, 0, 0, 1, 0, 0, 0, 0, 1].into_iter().enumerate() {
+            let flags = Flags { flags: &[false, is_flagged == 1], observed: &[], expected: &[] };
+            let said = machine.on_flags(Timestamp::from_ms(at as i64), &flags);
+            told.extend(said.map(|t| (at, t.kind.as_str(), t.sequence, t.alert.openings)));
+        }
+        assert_eq!(
+            told,
+            [
+                (0, "opened", 1, 1),
+                (1, "resolved", 2, 1),
+                (2, "opened", 3, 2),
+                (3, "resolved", 4, 2),
+                (5, "opened", 5, 3),
+                (6, "resolved", 6, 3),
+                (10, "opened", 1, 1),
             ]
         );
     }

@@ -138,6 +138,64 @@ fn each_fault_opens_one_alert_of_its_kind_that_names_the_channel() {
     is_said(640, "flow is outside its limits");
 }
 
+/// Opened and resolved rows of the alerts of one kind, with sequence and openings; a restart at `cut`.
+fn flapping(kind: AlertKind, cut: Option<i64>, broken: impl Fn(i64, &mut Vec<Reading>)) -> Vec<(i64, u32, u32)> {
+    let series = SeriesId::parse("pump-1").unwrap();
+    let mut kept = Kept::default();
+    let mut replay = Replay::new(Pipeline::new(vec![spec(watches())], 10));
+    let mut told = Vec::new();
+    for row in 0..1100 {
+        if cut == Some(row) {
+            let mut pipeline = Pipeline::new(vec![spec(watches())], 10);
+            pipeline.restore(kept.restored(&series), at(row));
+            replay = Replay::resume(pipeline, HashMap::from([(series.clone(), kept.frames.clone())]));
+        }
+        let mut readings = message(&series, 800 + row % 40);
+        readings.iter_mut().for_each(|reading| reading.at = at(row));
+        broken(row, &mut readings);
+        let mut go_on = |_: &SeriesId, _| ControlFlow::Continue(());
+        let outcomes = replay.on_message(0, &readings, at(row), &mut go_on).unwrap();
+        kept.keep(&outcomes);
+        told.extend(transitions(&outcomes).into_iter().filter(|t| t.alert.kind == kind));
+    }
+    let first = told.first().map(|t| t.alert.id.clone());
+    let of_first = told.iter().filter(|t| Some(&t.alert.id) == first.as_ref());
+    of_first.map(|t| (row_of(t.at), t.sequence, t.alert.openings)).collect()
+}
+
+#[test]
+fn what_flaps_is_one_alert_with_a_count_whatever_its_kind_and_over_a_restart() {
+    // Each is broken twice with a few sound rows between, and a third time long after.
+    let set = |readings: &mut Vec<Reading>, channel: &str, value: f64| {
+        readings.iter_mut().filter(|reading| reading.channel.as_str() == channel).for_each(|one| one.value = value);
+    };
+    let is_in = |row: i64, spans: [Range<i64>; 3]| spans.iter().any(|span| span.contains(&row));
+    for cut in [None, Some(655)] {
+        let impossible = flapping(AlertKind::OutOfRange, cut, |row, readings| {
+            if is_in(row, [640..643, 660..663, 900..903]) {
+                set(readings, "flow", 77.0);
+            }
+        });
+        let openings: Vec<u32> = impossible.iter().map(|(.., openings)| *openings).collect();
+        assert_eq!(openings, [1, 1, 2, 2], "{impossible:?}");
+        assert_eq!(impossible.iter().map(|(_, sequence, _)| *sequence).collect::<Vec<_>>(), [1, 2, 3, 4]);
+        assert_eq!((impossible[0].0, impossible[2].0), (640, 660), "{impossible:?}");
+    }
+    let stuck = flapping(AlertKind::Stuck, None, |row, readings| {
+        if is_in(row, [400..450, 452..500, 900..950]) {
+            set(readings, "load", 0.25);
+        }
+    });
+    assert_eq!(stuck.iter().map(|(.., openings)| *openings).collect::<Vec<_>>(), [1, 1, 2, 2], "{stuck:?}");
+    let silent = flapping(AlertKind::Silent, None, |row, readings| {
+        if is_in(row, [500..570, 580..650, 900..980]) {
+            readings.retain(|reading| reading.channel.as_str() != "temperature");
+        }
+    });
+    assert_eq!(silent.first().map(|(.., openings)| *openings), Some(1), "{silent:?}");
+    assert_eq!(silent.get(2).map(|(.., openings)| *openings), Some(2), "{silent:?}");
+}
+
 #[test]
 fn a_restart_at_any_row_changes_no_alert() {
     let series = SeriesId::parse("pump-1").unwrap();
