@@ -12,9 +12,9 @@ use kilter::notify::{
     WebhookConfig, WebhookNotifier, deliver_outbox,
 };
 use kilter::pipeline::Outcome;
-use kilter::series::Timestamp;
+use kilter::series::{SeriesId, Timestamp};
 use kilter::store::{Store, StoreConfig, StoredTransition};
-use kilter::verdict::{Matcher, SilenceSpec};
+use kilter::verdict::{Matcher, SeriesState, SilenceSpec};
 use proptest::prelude::*;
 use rumqttc::{AsyncClient, Broker, Event, MqttOptions, Packet, QoS};
 use serde_json::{Value, json};
@@ -610,6 +610,72 @@ fn wall_clock() -> Timestamp {
     Timestamp::from_ms(NOON_MS + 1)
 }
 
+/// What Home Assistant publishes as its schema of device discovery: `DEVICE_DISCOVERY_SCHEMA`, the schemas of device and
+/// origin, in `homeassistant/components/mqtt/schemas.py` of home-assistant/core at 0f5c1b5 (all three refuse unknown
+/// keys), and for the platforms the keys of
+/// <https://www.home-assistant.io/integrations/binary_sensor.mqtt>, `sensor.mqtt` and `button.mqtt`.
+/// Where: allowed keys, those that are needed marked with `!`.
+const DISCOVERY: &[(&str, &str)] = &[
+    (
+        "",
+        "device! components! origin! availability availability_mode availability_topic availability_template \
+         payload_available payload_not_available state_topic command_topic qos encoding",
+    ),
+    (
+        "device",
+        "identifiers! connections manufacturer model model_id name! hw_version serial_number sw_version via_device \
+         suggested_area configuration_url",
+    ),
+    ("origin", "name! sw_version support_url"),
+    (
+        "binary_sensor",
+        "platform! state_topic! unique_id! name device_class expire_after force_update off_delay payload_off \
+         payload_on value_template icon entity_category enabled_by_default object_id qos encoding",
+    ),
+    (
+        "sensor",
+        "platform! state_topic! unique_id! name device_class state_class suggested_display_precision \
+         unit_of_measurement expire_after force_update value_template icon entity_category enabled_by_default \
+         object_id options last_reset_value_template qos encoding",
+    ),
+    (
+        "button",
+        "platform! command_topic! unique_id! name device_class command_template payload_press retain icon \
+         entity_category enabled_by_default object_id qos encoding",
+    ),
+];
+
+/// Checks a discovery message against the published schema.
+fn check_discovery(message: &Value) {
+    let check = |found: &Value, schema: &str| {
+        let words = DISCOVERY.iter().find(|(name, _)| *name == schema).expect(schema).1.split_whitespace();
+        let allowed: Vec<&str> = words.clone().map(|word| word.trim_end_matches('!')).collect();
+        let found = found.as_object().unwrap_or_else(|| panic!("{schema}: an object, found {found}"));
+        for key in found.keys() {
+            assert!(allowed.contains(&key.as_str()), "{schema}: {key} is not in the schema");
+        }
+        for needed in words.filter_map(|word| word.strip_suffix('!')) {
+            assert!(found.contains_key(needed), "{schema}: {needed} is missing");
+        }
+        for (key, topic) in found.iter().filter(|(key, _)| key.ends_with("_topic")) {
+            let topic = topic.as_str().unwrap_or_default();
+            assert!(!topic.is_empty() && !topic.contains(['+', '#', '\0']), "{schema}: {key} is no topic: {topic:?}");
+        }
+    };
+    check(message, "");
+    check(&message["device"], "device");
+    assert!(
+        message["device"]["identifiers"]
+            .as_array()
+            .is_some_and(|ids| !ids.is_empty() && ids.iter().all(Value::is_string))
+    );
+    check(&message["origin"], "origin");
+    for component in message["components"].as_object().expect("components by name").values() {
+        check(component, component["platform"].as_str().expect("a platform"));
+        assert!(component["qos"].is_null() || (0..=2).contains(&component["qos"].as_i64().unwrap_or(-1)));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs mosquitto"]
 async fn home_assistant_sees_a_device_and_its_buttons_work_through_a_real_broker() {
@@ -640,15 +706,9 @@ async fn home_assistant_sees_a_device_and_its_buttons_work_through_a_real_broker
     let config_topic = "homeassistant/device/kilter_hall_201_2fpump/config";
     until("a device", || last(config_topic).is_some()).await;
 
-    // What the discovery schema of 2024.11 asks for: device with identifiers, origin with a name, components with a
-    // platform and a unique id each, and per platform its topics.
-    // https://www.home-assistant.io/integrations/mqtt/#discovery-payload
     let device: Value = serde_json::from_str(&last(config_topic).unwrap()).unwrap();
-    assert!(
-        device["device"]["identifiers"].as_array().is_some_and(|ids| !ids.is_empty())
-            && device["device"]["name"].is_string()
-    );
-    assert!(device["origin"]["name"].is_string());
+    check_discovery(&device);
+    assert_eq!(device["device"]["name"], "hall 1/pump");
     assert_eq!(device["availability_topic"], "kilter/bridge/state");
     let components = device["components"].as_object().unwrap();
     let mut platforms: Vec<_> = components.values().map(|c| c["platform"].as_str().unwrap()).collect();
@@ -658,10 +718,6 @@ async fn home_assistant_sees_a_device_and_its_buttons_work_through_a_real_broker
     unique.sort_unstable();
     unique.dedup();
     assert_eq!(unique.len(), 4);
-    for component in components.values() {
-        let needed = if component["platform"] == "button" { "command_topic" } else { "state_topic" };
-        assert!(component[needed].is_string(), "{component}");
-    }
     let state_topic = components["problem"]["state_topic"].as_str().unwrap();
     until("the state that the sensor shows", || last(state_topic).is_some()).await;
 
@@ -716,10 +772,24 @@ async fn home_assistant_sees_a_device_and_its_buttons_work_through_a_real_broker
         assert!(answer["error"].as_str().unwrap().contains(said), "{answer}");
     }
 
-    // Home Assistant restarts: everything is said again.
-    let before = count(config_topic);
+    // Another state is no other device.
+    let at = Timestamp::from_ms(NOON_MS + 60_000);
+    let silent = Outcome::State {
+        series: SeriesId::parse("hall 1/pump").unwrap(),
+        state: SeriesState::NoData,
+        at,
+        reason: "nothing has arrived".to_owned(),
+    };
+    publisher.announce(&[silent]);
+    until("the new state", || last(state_topic).as_deref() == Some("no_data")).await;
+    ask("silences", json!({})).await;
+    assert_eq!(count(config_topic), 1, "told once");
+
+    // Home Assistant restarts: every device is told again, and states are not, because the broker keeps them.
+    let (before, n_states) = (count(config_topic), count(state_topic));
     client.publish("homeassistant/status", "online", rumqttc::PublishOptions::at_least_once()).await.unwrap();
     until("the device again", || count(config_topic) > before).await;
+    assert_eq!(count(state_topic), n_states);
     stop.send(()).unwrap();
     link.await.unwrap();
     until("unavailable", || last("kilter/bridge/state").as_deref() == Some("offline")).await;

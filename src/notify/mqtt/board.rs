@@ -26,19 +26,20 @@ pub(super) struct Board {
     base: BaseTopic,
     panels: BTreeMap<SeriesId, Panel>,
     stale: BTreeSet<SeriesId>,
+    /// Series whose device Home Assistant has yet to be told of. What is told of one never changes while we run.
+    untold: BTreeSet<SeriesId>,
 }
 
 impl Board {
     pub(super) fn new(base: BaseTopic) -> Self {
-        Self { base, panels: BTreeMap::new(), stale: BTreeSet::new() }
+        Self { base, panels: BTreeMap::new(), stale: BTreeSet::new(), untold: BTreeSet::new() }
     }
 
     fn panel(&mut self, series: &SeriesId) -> &mut Panel {
-        let base = &self.base;
-        self.panels.entry(series.clone()).or_insert_with(|| Panel {
-            state: SeriesState::WarmingUp,
-            open: Vec::new(),
-            score_topic: base.series_topic(series, "score"),
+        let (base, untold) = (&self.base, &mut self.untold);
+        self.panels.entry(series.clone()).or_insert_with(|| {
+            untold.insert(series.clone());
+            Panel { state: SeriesState::WarmingUp, open: Vec::new(), score_topic: base.series_topic(series, "score") }
         })
     }
 
@@ -100,21 +101,31 @@ impl Board {
     /// Everything has to be said again: the broker may have forgotten.
     pub(super) fn all_stale(&mut self) {
         self.stale = self.panels.keys().cloned().collect();
+        self.devices_untold();
+    }
+
+    /// Home Assistant has begun anew: every device has to be told again. States are retained, it reads them itself.
+    pub(super) fn devices_untold(&mut self) {
+        self.untold = self.panels.keys().cloned().collect();
+    }
+
+    /// A series whose device has to be told.
+    pub(super) fn take_untold(&mut self) -> Option<SeriesId> {
+        self.untold.pop_first()
     }
 
     /// A series whose topics have to be said, with topics and payloads. The alert that opened last is the current
     /// one; none is an empty payload, which makes the broker forget the topic.
-    pub(super) fn take_stale(&mut self) -> Option<(SeriesId, [Said; 2])> {
+    pub(super) fn take_stale(&mut self) -> Option<[Said; 2]> {
         let series = self.stale.pop_first()?;
         let base = self.base.clone();
         let panel = self.panel(&series);
         let current = panel.open.iter().max_by_key(|alert| alert.opened_at);
         let alert = current.map_or_else(Vec::new, |alert| json(&AlertMessage::from(alert)));
-        let messages = [
+        Some([
             (base.series_topic(&series, "state"), panel.state.as_str().as_bytes().to_vec()),
             (base.series_topic(&series, "alert"), alert),
-        ];
-        Some((series, messages))
+        ])
     }
 }
 
@@ -131,12 +142,29 @@ mod tests {
         let state = |state| Outcome::State { series: series.clone(), state, at, reason: String::new() };
         assert!(board.apply(&state(SeriesState::Normal)));
         assert!(board.apply(&state(SeriesState::NoData)));
-        let (_, messages) = board.take_stale().unwrap();
+        let messages = board.take_stale().unwrap();
         assert_eq!(messages[0], ("kilter/series/hall%2Fpump/state".to_owned(), b"no_data".to_vec()));
         assert_eq!(messages[1], ("kilter/series/hall%2Fpump/alert".to_owned(), Vec::new()));
         assert!(board.take_stale().is_none());
         assert!(!board.apply(&state(SeriesState::NoData)), "another reason for the same state changes no topic");
         board.all_stale();
         assert!(board.take_stale().is_some());
+    }
+
+    #[test]
+    fn a_device_is_told_once_and_again_only_when_its_receiver_may_have_forgotten_it() {
+        let mut board = Board::new(BaseTopic::default());
+        let series = SeriesId::parse("hall/pump").unwrap();
+        let state =
+            |state| Outcome::State { series: series.clone(), state, at: Timestamp::from_ms(1), reason: String::new() };
+        board.apply(&state(SeriesState::Normal));
+        assert_eq!((board.take_untold(), board.take_untold()), (Some(series.clone()), None));
+        board.apply(&state(SeriesState::Anomalous));
+        assert_eq!(board.take_untold(), None, "another state is no other device");
+        board.devices_untold();
+        assert_eq!(board.take_untold(), Some(series.clone()));
+        assert!(board.take_stale().is_some() && board.take_stale().is_none());
+        board.all_stale();
+        assert_eq!(board.take_untold(), Some(series.clone()), "after a reconnect");
     }
 }

@@ -166,7 +166,7 @@ async fn listen(shared: &Shared, is_answering: bool) {
 async fn on_asked(shared: &Shared, answering: Option<&Answering>, asked: &Asked) {
     if shared.home_assistant.enabled && asked.topic == shared.home_assistant.prefix.topic("status") {
         if asked.payload == b"online" {
-            shared.board().all_stale();
+            shared.board().devices_untold();
         }
         return;
     }
@@ -188,15 +188,17 @@ async fn say_stale(shared: &Shared) {
     loop {
         // Alone in its statement: the board must not be held while the broker takes its time.
         let stale = shared.board().take_stale();
-        let Some((series, messages)) = stale else { return };
+        let Some(messages) = stale else { break };
         for (topic, payload) in messages {
             publish(shared, topic, payload, PublishOptions::at_least_once().retained()).await;
         }
-        if shared.home_assistant.enabled {
-            let topic = config_topic(&shared.home_assistant.prefix, &series);
-            let payload = json(&device(&shared.config.base, &series));
-            publish(shared, topic, payload, PublishOptions::at_least_once().retained()).await;
-        }
+    }
+    while shared.home_assistant.enabled {
+        let untold = shared.board().take_untold();
+        let Some(series) = untold else { break };
+        let topic = config_topic(&shared.home_assistant.prefix, &series);
+        let payload = json(&device(&shared.config.base, &series));
+        publish(shared, topic, payload, PublishOptions::at_least_once().retained()).await;
     }
 }
 
