@@ -85,8 +85,12 @@ impl SourceArgs {
     /// directory is opened for writing, which needs the service to be stopped.
     pub(super) fn act(&self, id: &str, deed: &str, body: &serde_json::Value) -> Result<AlertView, CliError> {
         if let Some(dir) = &self.data_dir {
-            let done = write_in(dir, async |store| act_in(store, id, deed, body).await)?;
-            return done.map(AlertView::from).ok_or_else(|| CliError::failed(format!("no alert {id:?}")));
+            return write_in(dir, async |store| {
+                let alert = act_in(store, id, deed, body).await?;
+                let alert = alert.ok_or_else(|| CliError::failed(format!("no alert {id:?}")))?;
+                let silences = store.reader().silences(None).await.map_err(CliError::failed)?;
+                Ok(AlertView::new(alert, &silences, Moment::now().0))
+            });
         }
         self.send(|agent, base| agent.post(format!("{base}/api/v1/alerts/{}/{deed}", encode(id))).send_json(body))
     }
@@ -350,7 +354,10 @@ impl Source {
             Self::Store { runtime, reader } => {
                 let query = AlertQuery { limit: 10_000, ..AlertQuery::default() };
                 let alerts = runtime.block_on(reader.alerts(&query)).map_err(CliError::failed)?;
-                Ok(incidents(alerts).into_iter().take(1_000).map(IncidentView::from).collect())
+                let silences = runtime.block_on(reader.silences(None)).map_err(CliError::failed)?;
+                let now = Moment::now().0;
+                let view = |incident| IncidentView::new(incident, &silences, now);
+                Ok(incidents(alerts).into_iter().take(1_000).map(view).collect())
             }
             Self::Service { .. } => self.pages("/api/v1/incidents?limit=1000".to_owned()),
         }
@@ -426,9 +433,13 @@ impl Source {
                 let mut after = runtime.block_on(reader.last_transition_id()).map_err(CliError::failed)?;
                 loop {
                     let new: Result<_, ReadError> = runtime.block_on(reader.transitions(after, PAGE));
-                    for stored in new.map_err(CliError::failed)? {
-                        after = stored.id;
-                        each(&TransitionView::from(stored))?;
+                    let new = new.map_err(CliError::failed)?;
+                    if !new.is_empty() {
+                        let silences = runtime.block_on(reader.silences(None)).map_err(CliError::failed)?;
+                        for stored in new {
+                            after = stored.id;
+                            each(&TransitionView::new(stored, &silences, Moment::now().0))?;
+                        }
                     }
                     std::thread::sleep(LOOK_EVERY);
                 }

@@ -50,5 +50,7 @@ pub(super) async fn list(
     let alerts = state.reader.alerts(&query).await?;
     let found = incidents(alerts).into_iter();
     let wanted = found.filter(|incident| parameters.state.is_none_or(|state| incident.state == state));
-    Ok(Json(Page { data: wanted.take(limit as usize).map(IncidentView::from).collect(), next: None }))
+    let (silences, now) = (state.reader.silences(None).await?, Moment::now().0);
+    let view = |incident| IncidentView::new(incident, &silences, now);
+    Ok(Json(Page { data: wanted.take(limit as usize).map(view).collect(), next: None }))
 }

@@ -26,9 +26,9 @@ use super::extract::Query;
 use super::live::LiveEvent;
 use super::series::parse_series;
 use super::state::AppState;
-use super::view::{EventView, LaggedView, TransitionView};
+use super::view::{EventView, LaggedView, Moment, TransitionView};
 use crate::series::SeriesId;
-use crate::store::Reader;
+use crate::store::{ReadError, Reader};
 
 /// Transitions read at once.
 const BATCH: u32 = 256;
@@ -138,14 +138,8 @@ impl Transitions {
             if let Some(event) = self.queue.pop_front() {
                 return Some((Ok(event), self));
             }
-            let batch = match self.reader.transitions(self.after, BATCH).await {
-                Ok(batch) => batch,
-                Err(error) => {
-                    // The client comes back with the id of the last event it has seen.
-                    tracing::warn!(%error, "an alert stream ends: the store does not answer");
-                    return None;
-                }
-            };
+            let read = self.reader.transitions(self.after, BATCH).await;
+            let Ok(batch) = read.inspect_err(unanswered) else { return None };
             if batch.is_empty() {
                 tokio::select! {
                     () = closed(&mut self.closing) => return None,
@@ -153,13 +147,23 @@ impl Transitions {
                     () = tokio::time::sleep(POLL) => {}
                 }
             }
+            if batch.is_empty() {
+                continue;
+            }
+            let Ok(silences) = self.reader.silences(None).await.inspect_err(unanswered) else { return None };
+            let now = Moment::now().0;
             for stored in batch {
                 self.after = stored.id;
-                let view = TransitionView::from(stored);
+                let view = TransitionView::new(stored, &silences, now);
                 self.queue.push_back(event("transition", &view).id(view.id.to_string()));
             }
         }
     }
+}
+
+/// The stream ends, and its client comes back: with the id of the last event it has seen, where events have one.
+fn unanswered(error: &ReadError) {
+    tracing::warn!(%error, "an event stream ends: the store does not answer");
 }
 
 /// Completes when a transition has been committed.
@@ -205,6 +209,7 @@ pub(super) async fn live(
         state.reader.one_series(series).await?;
     }
     let watcher = Watcher {
+        reader: state.reader,
         events: state.live.subscribe(),
         closing: state.closing.subscribe(),
         series,
@@ -216,6 +221,7 @@ pub(super) async fn live(
 }
 
 struct Watcher {
+    reader: Reader,
     events: broadcast::Receiver<Arc<[LiveEvent]>>,
     closing: watch::Receiver<bool>,
     series: Option<SeriesId>,
@@ -241,12 +247,20 @@ impl Watcher {
             };
             match received {
                 Ok(events) => {
-                    let wanted = events.iter().filter(|event| self.wants(event)).map(|happened| {
-                        let view = EventView::from(happened);
+                    let wanted: Vec<&LiveEvent> = events.iter().filter(|event| self.wants(event)).collect();
+                    let names_alert =
+                        |event: &&LiveEvent| matches!(event, LiveEvent::Transition(_) | LiveEvent::AlertChanged(_));
+                    let mut silences = Vec::new();
+                    if wanted.iter().any(names_alert) {
+                        let read = self.reader.silences(None).await.inspect_err(unanswered);
+                        let Ok(found) = read else { return None };
+                        silences = found;
+                    }
+                    let now = Moment::now().0;
+                    self.queue.extend(wanted.into_iter().map(|happened| {
+                        let view = EventView::new(happened, &silences, now);
                         event(view.name(), &view)
-                    });
-                    let wanted: Vec<Event> = wanted.collect();
-                    self.queue.extend(wanted);
+                    }));
                 }
                 Err(RecvError::Lagged(missed)) => self.queue.push_back(event("lagged", &LaggedView { missed })),
                 Err(RecvError::Closed) => return None,

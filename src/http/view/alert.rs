@@ -128,15 +128,16 @@ pub struct TransitionView {
     pub alert: AlertView,
 }
 
-impl From<StoredTransition> for TransitionView {
-    fn from(stored: StoredTransition) -> Self {
+impl TransitionView {
+    /// A transition whose alert says which silences hold it.
+    pub fn new(stored: StoredTransition, silences: &[Silence], now: Timestamp) -> Self {
         let transition = stored.transition;
         Self {
             id: stored.id,
             transition: transition.kind,
             at: transition.at.into(),
             sequence: transition.sequence,
-            alert: transition.alert.into(),
+            alert: AlertView::new(transition.alert, silences, now),
         }
     }
 }

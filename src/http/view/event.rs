@@ -5,7 +5,8 @@ use utoipa::ToSchema;
 
 use super::{AlertView, Moment, word};
 use crate::http::live::LiveEvent;
-use crate::verdict::{SeriesState, TransitionKind};
+use crate::series::Timestamp;
+use crate::verdict::{SeriesState, Silence, TransitionKind};
 
 /// One thing that just happened. The event's name is the value of `event`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -66,7 +67,7 @@ pub enum EventView {
         /// The alert after it.
         alert: AlertView,
     },
-    /// A person acknowledged, labelled or silenced an alert; read it again to see by what it is silenced.
+    /// A person acknowledged, labelled or silenced an alert.
     AlertChanged {
         /// The alert after it.
         alert: AlertView,
@@ -85,10 +86,9 @@ impl EventView {
             Self::AlertChanged { .. } => "alert_changed",
         }
     }
-}
 
-impl From<&LiveEvent> for EventView {
-    fn from(event: &LiveEvent) -> Self {
+    /// An event whose alert says which silences hold it.
+    pub fn new(event: &LiveEvent, silences: &[Silence], now: Timestamp) -> Self {
         let series = event.series().to_string();
         match event {
             LiveEvent::Score { score, .. } => Self::Score {
@@ -111,9 +111,11 @@ impl From<&LiveEvent> for EventView {
             LiveEvent::Transition(transition) => Self::Transition {
                 transition: transition.kind,
                 at: transition.at.into(),
-                alert: transition.alert.clone().into(),
+                alert: AlertView::new(transition.alert.clone(), silences, now),
             },
-            LiveEvent::AlertChanged(alert) => Self::AlertChanged { alert: alert.clone().into() },
+            LiveEvent::AlertChanged(alert) => {
+                Self::AlertChanged { alert: AlertView::new(alert.clone(), silences, now) }
+            }
         }
     }
 }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{AlertView, Moment, word};
-use crate::verdict::{AlertState, Incident, Severity};
+use crate::series::Timestamp;
+use crate::verdict::{AlertState, Incident, Severity, Silence};
 
 /// Alerts of one site that overlap in time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -29,8 +30,9 @@ pub struct IncidentView {
     pub members: Vec<AlertView>,
 }
 
-impl From<Incident> for IncidentView {
-    fn from(incident: Incident) -> Self {
+impl IncidentView {
+    /// An incident whose members say which silences hold them.
+    pub fn new(incident: Incident, silences: &[Silence], now: Timestamp) -> Self {
         Self {
             id: incident.id.0,
             site: incident.site,
@@ -39,7 +41,7 @@ impl From<Incident> for IncidentView {
             opened_at: incident.opened_at.into(),
             resolved_at: incident.resolved_at.map(Moment),
             peak_score: incident.peak_score,
-            members: incident.members.into_iter().map(AlertView::from).collect(),
+            members: incident.members.into_iter().map(|alert| AlertView::new(alert, silences, now)).collect(),
         }
     }
 }

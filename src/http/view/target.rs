@@ -46,6 +46,6 @@ pub struct DeadLetterView {
 impl From<DeadLetter> for DeadLetterView {
     fn from(letter: DeadLetter) -> Self {
         let DeadLetter { target, at, attempts, error, told } = letter;
-        Self { target, at: at.into(), attempts, error, transition: told.into() }
+        Self { target, at: at.into(), attempts, error, transition: TransitionView::new(told, &[], at) }
     }
 }
