@@ -35,8 +35,8 @@ pub(super) struct RowParameters {
     /// Most rows in the answer; 10000 when left out.
     #[param(minimum = 1, maximum = 100000)]
     limit: Option<u32>,
-    /// True adds contributions and expected values by channel to scores; with `step` mean expected values alone, and
-    /// only where the range holds at most 30,000 judged rows.
+    /// True adds contributions and expected values by channel to scores; with `step` mean expected values alone, those
+    /// of an even sample where the range holds more than 30,000 judged rows.
     #[serde(default)]
     detail: bool,
 }
@@ -93,7 +93,7 @@ pub(super) async fn scores(
         let last = buckets.last().map(|bucket| bucket.at).filter(|_| is_full(buckets.len()));
         let next = parameters.next(&series, "scores", last, step_ms);
         let expected = if parameters.detail {
-            state.reader.expected_buckets(&series, &query, step_ms).await?.unwrap_or_default()
+            state.reader.expected_buckets(&series, &query, step_ms).await?
         } else {
             HashMap::new()
         };

@@ -183,6 +183,11 @@ fn alerts_of_one_site_that_overlap_are_one_incident() {
         .map(|i| (i["site"].as_str().unwrap(), i["state"].as_str().unwrap(), i["members"].as_array().unwrap().len()))
         .collect();
     assert_eq!(shape, [("hall 2", "open", 1), ("hall 1", "open", 2)]);
+    // A member says by what it is silenced.
+    let body = json!({"matchers": [{"name": "series", "value": "hall 1/fan"}], "endsAt": "2999-01-01T00:00:00Z"});
+    let (_, silence) = served.post("/api/v1/silences", &body);
+    let members = served.ok("/api/v1/incidents")["data"][1]["members"].clone();
+    assert_eq!((&members[0]["silenced_by"], &members[1]["silenced_by"]), (&json!([]), &json!([silence["id"]])));
     assert_eq!(served.ok("/api/v1/incidents?state=resolved")["data"], json!([]));
 }
 
@@ -396,6 +401,13 @@ fn the_live_stream_sends_what_was_asked_for() {
     served.post(&format!("/api/v1/alerts/{id}/acknowledge"), &json!({}));
     let names: Vec<_> = (0..4).map(|_| quiet.next().1).collect();
     assert_eq!(names, ["warm_up", "state", "transition", "alert_changed"]);
+    // Who watches is told by what an alert is silenced, without asking again.
+    let body = json!({"matchers": [{"name": "series", "value": PUMP}], "endsAt": "2999-01-01T00:00:00Z"});
+    let (_, silence) = served.post("/api/v1/silences", &body);
+    let (_, event, data) = quiet.next();
+    assert_eq!((event.as_str(), &data["alert"]["silenced_by"]), ("alert_changed", &json!([silence["id"]])));
+    let record = Events::open(&served, "/api/v1/alerts/stream?last_event_id=0", None);
+    assert_eq!(record.next().2["alert"]["silenced_by"], json!([silence["id"]]));
 }
 
 #[test]
@@ -455,4 +467,23 @@ fn what_was_expected_is_summed_up_as_means_on_request() {
     assert_eq!(rows[0]["expected"], json!({"load": 5.0, "temperature": 21.0}));
     assert_eq!(rows[29]["expected"]["load"], 295.0);
     assert_eq!(served.ok(&format!("{PUMP_PATH}/scores?step=10s"))["data"][0]["expected"], Value::Null);
+}
+
+#[test]
+fn what_was_expected_is_there_over_long_ranges_too_from_an_even_sample() {
+    let served = Served::start();
+    model(&served, PUMP);
+    let n_rows = 33_000;
+    for from in (0..n_rows).step_by(3_000) {
+        served.commit(&(from..from + 3_000).flat_map(|r| row(PUMP, r)).collect::<Vec<_>>());
+    }
+    let rows = served.ok(&format!("{PUMP_PATH}/scores?step=1m&detail=true"))["data"].clone();
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len(), 550);
+    for (minute, row) in rows.iter().enumerate() {
+        // Rows 60 m to 60 m + 59 expect 60 m + 30 of load on average; one in three is looked at.
+        let found = row["expected"]["load"].as_f64().unwrap();
+        assert!((found - (60 * minute + 30) as f64).abs() < 3.0, "minute {minute}: {found}");
+        assert_eq!(row["expected"]["temperature"], 21.0);
+    }
 }
