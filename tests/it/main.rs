@@ -13,6 +13,7 @@ mod budgets;
 mod channels_of_notice;
 mod cli;
 mod config;
+mod deeds;
 mod detection;
 mod docs;
 mod durability;

@@ -43,6 +43,9 @@ fn a_fault_is_seen_opened_acknowledged_labelled_and_unlabelled() {
     // A fault appears without reload.
     served.commit(&[opened(PUMP, 390), state(PUMP, SeriesState::Anomalous, 390, "an alert is open")]);
     browser.wait_for_text("Somebody should look");
+    // Trouble first: an open alert, then what is not watched, then what is not judged yet.
+    let names = "return [...document.querySelectorAll('.fleet tbody .name')].map((cell) => cell.textContent.trim())";
+    wait_for("the fleet in order", || browser.run(names) == json!([PUMP, "hall 2/fan-2", "hall 2/fan-1"]));
     browser.click("a", "hall 1/pump-3: temperature does not behave as learned: 35 seen, 21 expected");
     browser.wait_for_text("Channels, most to blame first");
     let first = browser.run("return document.querySelector('tbody th .blame-name').textContent");
@@ -132,6 +135,21 @@ fn what_a_model_would_see_its_budget_and_accepted_shifts_are_read() {
     served.commit(&[Outcome::Shift { series: name(PUMP), deed: undone }]);
     browser.wait_for_text("taken back at");
     assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "needs chromium"]
+fn times_are_in_the_zone_of_who_looks_and_on_hover_in_utc() {
+    let served = plant();
+    let browser = Browser::start();
+    browser.developer("Emulation.setTimezoneOverride", json!({"timezoneId": "Asia/Kolkata"}));
+    browser.open(&served.base, "#/series/hall%201%2Fpump-3");
+    browser.wait_for_text("last row");
+    // Its last row is that of 12:06:39 UTC; Kolkata is five and a half hours ahead.
+    let last = "return [...document.querySelectorAll('time')].find((one) => one.dateTime === '2026-11-24T12:06:39Z')";
+    let shown = browser.run(&format!("{}.textContent", last));
+    assert!(shown.as_str().is_some_and(|text| text.contains("17:36:39")), "{shown}");
+    assert_eq!(browser.run(&format!("{last}.title")), "2026-11-24 12:06:39 UTC");
 }
 
 #[test]

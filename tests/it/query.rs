@@ -100,6 +100,24 @@ fn an_alert_is_acknowledged_and_labelled_through_either_door() {
     assert!(alerts[0]["acknowledged_at"].is_string());
 }
 
+#[test]
+fn what_a_receiver_has_refused_is_seen_through_either_door() {
+    let served = with_pump();
+    served.block_on(served.store.add_target("webhook:pager")).unwrap();
+    served.commit(&[opened(PUMP, 10), resolved(PUMP, 10)]);
+    let pending = served.block_on(served.store.pending("webhook:pager", 10)).unwrap();
+    let said = "404: no such hook";
+    served.block_on(served.store.bury("webhook:pager", pending[0].id, 3, said, at(400))).unwrap();
+    let letters = json(&both(&served, &["targets", "--dead", "--json"]));
+    assert_eq!(
+        (letters.len(), &letters[0]["error"], &letters[0]["attempts"]),
+        (1, &Value::from(said), &Value::from(3))
+    );
+    assert_eq!(letters[0]["transition"]["alert"]["series"], PUMP);
+    let targets = json(&both(&served, &["targets", "--json"]));
+    assert_eq!((&targets[0]["n_pending"], &targets[0]["n_dead"]), (&Value::from(1), &Value::from(1)));
+}
+
 /// Follows, and gives the first lines that come once something happens again and again.
 fn followed(args: &[&str], mut happens: impl FnMut()) -> String {
     let mut child = Command::new(assert_cmd::cargo::cargo_bin("kilter"))
