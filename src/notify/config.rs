@@ -20,6 +20,16 @@ pub struct NotifyConfig {
     pub emails: Vec<EmailConfig>,
 }
 
+impl NotifyConfig {
+    /// Names of all that are told, as the outbox knows them.
+    pub fn targets(&self) -> Vec<String> {
+        let mqtt = self.mqtt.enabled.then(|| "mqtt".to_owned());
+        let webhooks = self.webhooks.iter().map(|webhook| format!("webhook:{}", webhook.name));
+        let emails = self.emails.iter().map(|email| format!("email:{}", email.name));
+        mqtt.into_iter().chain(webhooks).chain(emails).collect()
+    }
+}
+
 /// Topics on the broker of `[mqtt]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -207,7 +207,7 @@ impl<N: Notifier, C: Fn() -> Timestamp + Send> Desk<N, C> {
             };
             // What people have said meanwhile goes with it.
             told.transition.alert.acknowledged_at = alert.acknowledged_at;
-            told.transition.alert.label = alert.label;
+            (told.transition.alert.label, told.transition.alert.note) = (alert.label, alert.note);
             match self.notifier.deliver(&told).await {
                 Ok(()) => {
                     self.backoff.reset();

@@ -65,6 +65,8 @@ pub struct AlertMessage<'a> {
     pub acknowledged_at: Option<Timestamp>,
     /// What a person said it was.
     pub label: Option<bool>,
+    /// What the person added to the label.
+    pub note: Option<&'a str>,
     /// How often it opened.
     pub openings: u32,
 }
@@ -90,6 +92,7 @@ impl<'a> From<&'a Alert> for AlertMessage<'a> {
             model_id: alert.model_id.as_deref(),
             acknowledged_at: alert.acknowledged_at,
             label: alert.label,
+            note: alert.note.as_deref(),
             openings: alert.openings,
         }
     }

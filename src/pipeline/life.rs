@@ -190,6 +190,9 @@ impl SeriesLife {
             let event_now = last_at.plus_ms(silent_ms);
             if let Some(transition) = self.watches.on_idle(event_now, &self.channels, &self.spec.watches) {
                 self.report(transition, out);
+                if self.state != SeriesState::NoData {
+                    self.say_state(event_now, out);
+                }
                 // No row leads a restart back to it.
                 self.checkpoint(out);
             }

@@ -16,6 +16,8 @@ const PERIOD: Duration = Duration::from_secs(2);
 /// What is looked at.
 pub(super) struct Gauges {
     pub(super) store: Store,
+    /// Who is told: the store also remembers receivers of former configurations.
+    pub(super) targets: Vec<String>,
     pub(super) messages: WeakSender<Message>,
     pub(super) batches: WeakSender<Batch>,
 }
@@ -45,8 +47,8 @@ impl Gauges {
         measures::on_disk(self.store.disk());
         let reader = self.store.reader();
         measures::on_tally(&reader.tally().await?);
-        for target in reader.targets().await? {
-            measures::on_pending(&target);
+        for target in reader.targets().await?.iter().filter(|target| self.targets.contains(&target.name)) {
+            measures::on_pending(target);
         }
         Ok(())
     }

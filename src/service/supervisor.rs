@@ -156,16 +156,12 @@ impl Service {
             let options = connect_options(&params, &params.servers[0], &config.mqtt.client_id)?;
             let (publisher, connection) = MqttPublisher::new(options, &config.notify)?;
             publisher.restore(&store.restore().await?);
-            store.add_target("mqtt").await?;
             Some((publisher, connection))
         } else {
             None
         };
-        for webhook in &config.notify.webhooks {
-            store.add_target(&format!("webhook:{}", webhook.name)).await?;
-        }
-        for email in &config.notify.emails {
-            store.add_target(&format!("email:{}", email.name)).await?;
+        for target in config.notify.targets() {
+            store.add_target(&target).await?;
         }
         // Room for every message that may be under way: the store may be slow without the broker noticing.
         let queue_capacity = usize::from(config.mqtt.receive_maximum);
@@ -300,7 +296,12 @@ impl Service {
             let work = measure_nightly(store.reader().clone(), to_trainer.downgrade(), beside_stops.clone());
             tokio::spawn(work)
         });
-        let gauges = Gauges { store: store.clone(), messages: to_pipeline.downgrade(), batches: to_writer.downgrade() };
+        let gauges = Gauges {
+            store: store.clone(),
+            targets: config.notify.targets(),
+            messages: to_pipeline.downgrade(),
+            batches: to_writer.downgrade(),
+        };
         let gauges = tokio::spawn(gauges.run(beside_stops.clone()));
         let keeper = tokio::spawn(keep(store.clone(), config.retention.clone(), beside_stops));
         let writer = WriterTask {

@@ -20,7 +20,7 @@ fn as_json(text: &str) -> Value {
 #[test]
 #[ignore = "needs mosquitto"]
 fn silenced_time_is_not_learned_and_an_alert_is_explained_previewed_labelled_and_undone() {
-    let plant = Plant::start_with("[defaults.alerts]\nlearn_silenced = false\n");
+    let plant = Plant::start_with(WARM_UP_ROWS, "[defaults.alerts]\nlearn_silenced = false\n");
     plant.publish(0..100, i64::MAX);
     wait_for("the series", || plant.get("series")["data"].as_array().is_some_and(|list| list.len() == 1));
     // Maintenance of the whole machine from row 400 on, while it warms up.

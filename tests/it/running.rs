@@ -28,17 +28,17 @@ pub(crate) struct Plant {
 
 impl Plant {
     pub(crate) fn start() -> Self {
-        Self::start_with("")
+        Self::start_with(WARM_UP_ROWS, "")
     }
 
-    /// With more sections in the configuration.
-    pub(crate) fn start_with(sections: &str) -> Self {
+    /// Its one model is fitted after so many rows; with more sections in the configuration.
+    pub(crate) fn start_with(warm_up_rows: i64, sections: &str) -> Self {
         let broker = Mosquitto::start();
         let dir = tempfile::tempdir().unwrap();
         let port = free_port();
         let text = format!(
             "[mqtt]\nservers = [\"{}\"]\n[store]\nurl = \"sqlite:{}/kilter.db\"\n[http]\nlisten = \"127.0.0.1:{port}\"\n\
-             [log]\nfilter = \"warn\"\n[defaults]\ntopic = \"plant/{{site}}/{{machine}}\"\nwarm_up_rows = {WARM_UP_ROWS}\n\
+             [log]\nfilter = \"warn\"\n[defaults]\ntopic = \"plant/{{site}}/{{machine}}\"\nwarm_up_rows = {warm_up_rows}\n\
              silence_after = \"1h\"\nkeep_latents = true\n[defaults.autoencoder]\nepochs = 3\n{sections}",
             broker.url(),
             dir.path().display()

@@ -41,17 +41,17 @@ const GONE: &str = "[[notify.webhooks]]\nname = \"gone\"\nurl = \"http://127.0.0
 #[test]
 #[ignore = "needs mosquitto"]
 fn every_metric_is_set_by_a_running_service_and_is_true() {
-    let mut plant = Plant::start_with(GONE);
+    let mut plant = Plant::start_with(900, GONE);
     // A gap of five rows, something that is no reading, and a member of another type than before.
     plant.publish(0..600, i64::MAX);
-    plant.publish(605..700, i64::MAX);
+    plant.publish(605..1000, i64::MAX);
     plant.say("not JSON at all");
-    plant.publish(700..760, 700);
+    plant.publish(1000..1060, 1000);
     let series = |plant: &Plant| plant.get("series/hall-1%2Fpump-3");
     wait_for("an alert", || series(&plant)["n_open_alerts"].as_u64() > Some(0));
     plant.say(&format!(
         "{{\"timestamp\":{},\"load\":\"high\",\"temperature\":60.0,\"vibration\":2.0}}",
-        plant.first_s + 760
+        plant.first_s + 1060
     ));
     let begun = Instant::now();
     while single(&scrape(&plant), "kilter_model_skill").is_none() {
@@ -88,7 +88,7 @@ fn every_metric_is_set_by_a_running_service_and_is_true() {
     let on_disk = std::fs::metadata(plant.dir.path().join("kilter.db")).unwrap().len() as f64;
     assert!(single(&found, "kilter_store_bytes") >= Some(on_disk), "the log beside the file counts");
     assert!(single(&found, "kilter_disk_free_bytes") > Some(1e6));
-    assert_eq!(labelled(&found, "kilter_readings_total", "result", "accepted"), Some(755.0 * 3.0 + 2.0));
+    assert_eq!(labelled(&found, "kilter_readings_total", "result", "accepted"), Some(1055.0 * 3.0 + 2.0));
     assert_eq!(labelled(&found, "kilter_outbox_pending", "target", "mqtt"), Some(0.0));
     let waiting =
         plant.get("targets")["data"].as_array().unwrap().iter().find(|one| one["name"] == "webhook:gone").cloned();

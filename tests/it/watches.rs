@@ -226,14 +226,24 @@ fn a_restart_at_any_row_changes_no_alert() {
 #[test]
 fn a_series_that_stops_altogether_is_silent_once_and_resolves_with_its_next_word() {
     let series = SeriesId::parse("pump-1").unwrap();
-    let mut pipeline = Pipeline::new(vec![spec(watches())], 10);
+    let spec = SeriesSpec { silence_after_ms: 120_000, ..spec(watches()) };
+    let mut pipeline = Pipeline::new(vec![spec], 10);
     for row in 0..200 {
         pipeline.on_message(0, &message(&series, row), at(row));
     }
-    let mut told = Vec::new();
+    let (mut told, mut states) = (Vec::new(), Vec::new());
     for row in 200..400 {
-        told.extend(transitions(&pipeline.on_idle(at(row))));
+        let idle = pipeline.on_idle(at(row));
+        told.extend(transitions(&idle));
+        states.extend(idle.into_iter().filter_map(|outcome| match outcome {
+            Outcome::State { state, reason, .. } => Some((state, reason)),
+            _ => None,
+        }));
     }
+    // An open alert is never shown as a normal machine; a longer silence is no data.
+    assert_eq!(states[0].0, SeriesState::Anomalous, "{states:?}");
+    assert!(states[0].1.contains("no longer speaks"), "{states:?}");
+    assert_eq!(states.iter().map(|(state, _)| *state).collect::<Vec<_>>()[1..], [SeriesState::NoData]);
     let opened: Vec<_> = told.iter().map(|t| (t.kind, t.alert.kind, t.alert.channels[3].contribution)).collect();
     assert_eq!(opened, [(TransitionKind::Opened, AlertKind::Silent, 0.25)], "all four channels, one alert");
     let after: Vec<Transition> = (410..420)

@@ -17,8 +17,8 @@ export function historyOf(alert, others) {
   const wrong = alike.filter((other) => other.label === false).length;
   const labelled = [right ? `${right} confirmed` : null, wrong ? `${wrong} false ${wrong === 1 ? "alarm" : "alarms"}` : null].filter(Boolean).join(", ");
   const sentence = alike.length
-    ? `${first} was most to blame in ${count(alike.length)} of the other ${count(others.length)}${labelled ? ` (${labelled})` : ", none of them labelled"}.`
-    : `${first ?? "The same channel"} was most to blame in none of the other ${count(others.length)}.`;
+    ? `${first} was most to blame in ${of(alike.length, others.length)}${labelled ? ` (${labelled})` : alike.length === 1 ? ", which nobody has labelled" : ", none of them labelled"}.`
+    : `${first ?? "The same channel"} was most to blame in ${others.length === 1 ? "no other alert" : `none of the other ${count(others.length)}`}.`;
   const cells = (other) => [
     link(`#/alerts/${segment(other.id)}`, time(other.opened_at)),
     other.resolved_at ? duration(ms(other.resolved_at) - ms(other.opened_at)) : "open",
@@ -29,6 +29,8 @@ export function historyOf(alert, others) {
     table(["Opened", "Lasted", "To blame", "#Highest score", "Label"], others.slice(0, ROWS).map(cells), { caption: "Other alerts of this machine" }),
     others.length > ROWS ? h("p", { class: "soft" }, `The newest ${ROWS} of ${count(others.length)}.`) : null);
 }
+
+const of = (n, all) => (all === 1 ? "the other one, too" : n === all ? `all the other ${count(all)}` : `${count(n)} of the other ${count(all)}`);
 
 // The two channels most to blame; the one that is to blame on screen too stands out.
 function blame(alert, first) {

@@ -11,7 +11,7 @@ const KINDS = { spike: "spike of one row", shift: "shift", drift: "slow drift", 
 export async function powerSection(model) {
   const title = h("h2", { id: "power" }, "What it would see");
   const section = (...children) => h("section", { class: "card", "aria-labelledby": "power" }, title, children);
-  if (!model.power_measured_to) return section(h("p", { class: "soft" }, "Not measured yet. It is measured after training, while nothing else is to be fitted: known faults are put into rows that the members have not learned from, and counted when they are seen."));
+  if (!model.power_measured_to) return section(h("p", { class: "soft" }, "Not measured yet. Known faults are put into rows that the members have not learned from, and counted when they are seen: after training on 800 rows or more, else in the night, on rows that came later."));
   let power;
   try {
     power = await get(`models/${segment(model.id)}/power`);

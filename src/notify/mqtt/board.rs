@@ -89,6 +89,7 @@ impl Board {
         let Some(panel) = self.panels.get_mut(&alert.series) else { return false };
         let Some(open) = panel.open.iter_mut().find(|open| open.id == alert.id) else { return false };
         (open.acknowledged_at, open.label) = (alert.acknowledged_at, alert.label);
+        open.note.clone_from(&alert.note);
         self.stale.insert(alert.series.clone())
     }
 
