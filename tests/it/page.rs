@@ -9,7 +9,7 @@ use kilter::verdict::SeriesState;
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, wait_for};
-use crate::served::{PUMP, Served, at, model, name, opened, plant, resolved, row, state, transition};
+use crate::served::{PUMP, Served, at, model, name, opened, plant, resolved, row, seen, state, transition};
 
 #[test]
 #[ignore = "needs chromium"]
@@ -134,6 +134,35 @@ fn what_a_model_would_see_its_budget_and_accepted_shifts_are_read() {
     let undone = ShiftDeed::Undone { undone_at: at(400) };
     served.commit(&[Outcome::Shift { series: name(PUMP), deed: undone }]);
     browser.wait_for_text("taken back at");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "needs chromium"]
+fn ten_thousand_series_are_searched_and_the_one_in_trouble_comes_first() {
+    let served = Served::start();
+    let all: Vec<_> = (0..10_000).flat_map(|n| seen(&format!("hall {}/pump-{n}", n % 7))).collect();
+    served.commit(&all);
+    let broken = "hall 3/pump-5001";
+    served.commit(&[opened(broken, 390), state(broken, SeriesState::Anomalous, 390, "an alert is open")]);
+    let browser = Browser::start();
+    browser.size(390, 844, "light");
+    browser.open(&served.base, "");
+    browser.wait_for_text("Fleet: 10,000 series");
+    browser.wait_for_text("Somebody should look");
+    let names = || {
+        browser.run("return [...document.querySelectorAll('.fleet tbody .name')].map((one) => one.textContent.trim())")
+    };
+    let shown = names();
+    assert_eq!(shown[0], broken);
+    assert!(shown.as_array().is_some_and(|list| list.len() <= 100), "as many rows as can be looked at");
+    browser.run("const search = document.querySelector('input[type=search]'); search.value = 'PUMP-777'; search.dispatchEvent(new Event('input'))");
+    // 777, and 7770 to 7779.
+    wait_for("what was looked for", || names().as_array().is_some_and(|list| list.len() == 11));
+    // What happens elsewhere still arrives.
+    served.commit(&[state("hall 0/pump-7777", SeriesState::NoData, 400, "nothing has arrived for 30 s")]);
+    wait_for("its state", || names()[0] == "hall 0/pump-7777");
+    browser.picture("fleet-10000-phone-light");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
