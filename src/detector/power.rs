@@ -180,10 +180,13 @@ pub fn measure_power(
 ) -> Option<PowerReport> {
     let (n_channels, n_time) = (detector.n_channels, detector.n_time);
     let n_rows = rows.len() / n_channels;
+    let longest = 2 * FaultKind::ALL.iter().map(|(_, rows, _)| *rows).max().unwrap_or(0);
+    if n_rows < n_time + longest + STARTS_MIN {
+        return None;
+    }
     let moving: Vec<usize> =
         (0..n_channels).filter(|c| rows[*c..].iter().step_by(n_channels).any(|z| *z != rows[*c])).collect();
-    let longest = 2 * FaultKind::ALL.iter().map(|(_, rows, _)| *rows).max().unwrap_or(0);
-    if moving.is_empty() || n_rows < n_time + longest + STARTS_MIN {
+    if moving.is_empty() {
         return None;
     }
     let all: Vec<usize> = (0..detector.members.len()).collect();

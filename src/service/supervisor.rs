@@ -140,8 +140,8 @@ impl Service {
         for (series, skill) in store.reader().skills().await? {
             measures::on_skill(&series, skill);
         }
-        for (series, budget) in store.reader().budgets().await? {
-            measures::on_budget(&series, budget.openings_per_row, budget.n_openings, budget.n_judged);
+        for (series, openings_per_row, n_openings, n_judged) in store.reader().alarm_rates().await? {
+            measures::on_budget(&series, openings_per_row, n_openings, n_judged);
         }
         // It was read, or nothing would start.
         metrics::gauge!("kilter_config_last_reload_successful").set(1.0);

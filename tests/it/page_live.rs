@@ -161,7 +161,8 @@ fn a_model_is_looked_into() {
     for (width, height, scheme, screen) in [(1280, 900, "light", "desk"), (390, 844, "dark", "phone")] {
         browser.size(width, height, scheme);
         browser.open(&plant.base, "#/models");
-        browser.wait_for_text("Skill against PCA");
+        let skill = "return document.querySelector('[data-name=\"Skill against PCA\"]')?.textContent";
+        wait_for("the skill", || browser.run(skill).as_str().is_some_and(|text| text != "–"));
         browser.picture(&format!("live-models-{screen}-{scheme}"));
         browser.click("a", &id[..8]);
         browser.wait_for_text("Training of the autoencoder");

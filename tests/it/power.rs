@@ -117,6 +117,15 @@ async fn power_is_measured_after_the_fit_and_on_later_rows_and_kept() {
 }
 
 #[test]
+fn nothing_is_measured_where_all_rows_that_nobody_learned_are_left_out() {
+    let learned = frames(0..1000);
+    let model = trained(&spec(&[Member::Pca, Member::Var], PowerSpec::default()), &learned);
+    let excluded = vec![(learned[700].at, learned[999].at.plus_ms(1))];
+    let asked = PowerWanted { excluded, ..wanted(&model, &learned) };
+    assert_eq!(measure_power_of(&asked, &learned, &mut || true), None);
+}
+
+#[test]
 fn a_trained_member_that_hurts_is_left_out_and_said_so_unless_it_is_forced() {
     let learned = frames(0..1000);
     let members = [Member::Autoencoder, Member::Pca];

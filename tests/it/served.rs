@@ -43,14 +43,20 @@ pub(crate) struct Served {
     pub(crate) live: Live,
     pub(crate) readiness: watch::Sender<Readiness>,
     pub(crate) agent: ureq::Agent,
+    takes_deeds: bool,
     /// What people ask of the pipeline, which is not here.
     deeds: (UnboundedSender<Deed>, Mutex<UnboundedReceiver<Deed>>),
     _dir: tempfile::TempDir,
 }
 
 impl Served {
-    /// Starts on a free port.
+    /// Starts on a free port; there is no pipeline that could do what people ask of one.
     pub(crate) fn start() -> Self {
+        Self::start_with(false)
+    }
+
+    /// With `takes_deeds`, what people ask of the pipeline is taken, and found in [`Served::asked`].
+    fn start_with(takes_deeds: bool) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let dir = tempfile::tempdir().unwrap();
         let store = runtime.block_on(Store::open(&StoreConfig::in_dir(dir.path()))).unwrap();
@@ -66,8 +72,20 @@ impl Served {
         let (runtime, running) = (Some(runtime), None);
         let (to_deeds, deeds) = unbounded_channel();
         let deeds = (to_deeds, Mutex::new(deeds));
-        let mut served =
-            Self { runtime, running, address, base, state, store, live, readiness, agent, deeds, _dir: dir };
+        let mut served = Self {
+            runtime,
+            running,
+            address,
+            base,
+            state,
+            store,
+            live,
+            readiness,
+            agent,
+            takes_deeds,
+            deeds,
+            _dir: dir,
+        };
         served.listen();
         served
     }
@@ -84,7 +102,7 @@ impl Served {
             self.state.metrics.clone(),
         );
         (state.live, state.about) = (self.live.clone(), self.state.about.clone());
-        state.deeds = Some(self.deeds.0.clone());
+        state.deeds = self.takes_deeds.then(|| self.deeds.0.clone());
         let (stop, stopping) = oneshot::channel::<()>();
         let (ended, stopped) = mpsc::channel();
         self.runtime.as_ref().unwrap().spawn(async move {
@@ -311,7 +329,7 @@ fn power(series: &str, model_id: &Value) -> PowerRow {
 
 /// A small plant: one machine with a past, one warming up, one silent.
 pub(crate) fn plant() -> Served {
-    let served = Served::start();
+    let served = Served::start_with(true);
     for (name, n_rows) in [(PUMP, 400), ("hall 2/fan-1", 200), ("hall 2/fan-2", 200)] {
         model(&served, name);
         served.commit(&(0..n_rows).flat_map(|r| row(name, r)).collect::<Vec<_>>());

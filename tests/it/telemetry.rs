@@ -79,8 +79,10 @@ fn every_metric_is_set_by_a_running_service_and_is_true() {
     let of_series = |name: &str| labelled(&found, name, "series", SERIES);
     let per_row = |n: &Value| n.as_f64().unwrap() / budget["n_judged"].as_f64().unwrap();
     assert_eq!(single(&found, "kilter_alerts_open"), one["n_open_alerts"].as_f64());
-    assert_eq!(labelled(&found, "kilter_series", "state", "anomalous"), Some(1.0));
-    assert_eq!(labelled(&found, "kilter_series", "state", "normal"), Some(0.0));
+    for state in ["normal", "anomalous", "warming_up", "no_data", "model_stale"] {
+        let n = f64::from(u8::from(one["state"] == state));
+        assert_eq!(labelled(&found, "kilter_series", "state", state), Some(n), "{state}: {one}");
+    }
     assert_eq!(of_series("kilter_alarm_rate_promised"), budget["openings_per_row"].as_f64());
     assert_eq!(of_series("kilter_alarm_rate_realised"), Some(per_row(&budget["n_openings"])));
     let model = plant.get(&format!("models/{}", one["model_id"].as_str().unwrap()));

@@ -236,6 +236,7 @@ fn a_series_that_stops_altogether_is_silent_once_and_resolves_with_its_next_word
         let idle = pipeline.on_idle(at(row));
         told.extend(transitions(&idle));
         states.extend(idle.into_iter().filter_map(|outcome| match outcome {
+            Outcome::State { state: SeriesState::WarmingUp, .. } => None,
             Outcome::State { state, reason, .. } => Some((state, reason)),
             _ => None,
         }));

@@ -193,9 +193,12 @@ async fn say_stale(shared: &Shared) {
             publish(shared, topic, payload, PublishOptions::at_least_once().retained()).await;
         }
     }
-    while shared.home_assistant.enabled {
+    if !shared.home_assistant.enabled {
+        return;
+    }
+    loop {
         let untold = shared.board().take_untold();
-        let Some(series) = untold else { break };
+        let Some(series) = untold else { return };
         let topic = config_topic(&shared.home_assistant.prefix, &series);
         let payload = json(&device(&shared.config.base, &series));
         publish(shared, topic, payload, PublishOptions::at_least_once().retained()).await;

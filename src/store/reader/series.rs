@@ -159,31 +159,23 @@ impl Reader {
         found.into_iter().map(Columns::row).collect()
     }
 
-    /// How every series that a model judges keeps its alarm budget.
+    /// Of every series that a model judges: the false openings per row that it runs at, its openings so far, and the
+    /// rows judged so far.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn budgets(&self) -> Result<Vec<(SeriesId, SeriesBudget)>, ReadError> {
-        let found: Vec<(String, String, Option<String>, f64, i64, f64, i64)> = sqlx::query_as(
-            "SELECT s.name, b.asked, b.explanation, b.openings_per_row, b.n_judged, b.n_promised, b.n_openings \
+    pub async fn alarm_rates(&self) -> Result<Vec<(SeriesId, f64, u64, u64)>, ReadError> {
+        let found: Vec<(String, f64, i64, i64)> = sqlx::query_as(
+            "SELECT s.name, b.openings_per_row, b.n_openings, b.n_judged \
              FROM budgets AS b JOIN series AS s ON s.id = b.series_id",
         )
         .fetch_all(&self.pool)
         .await?;
-        let budget = |(name, asked, explanation, openings_per_row, n_judged, n_promised, n_openings): (
-            String,
-            _,
-            _,
-            _,
-            i64,
-            _,
-            i64,
-        )| {
-            let (n_judged, n_openings) = (n_judged.unsigned_abs(), n_openings.unsigned_abs());
-            let budget = SeriesBudget { asked, explanation, openings_per_row, n_judged, n_promised, n_openings };
-            Ok((name_from("series", &name, SeriesId::parse)?, budget))
+        let rates = |(name, openings_per_row, n_openings, n_judged): (String, f64, i64, i64)| {
+            let series = name_from("series", &name, SeriesId::parse)?;
+            Ok((series, openings_per_row, n_openings.unsigned_abs(), n_judged.unsigned_abs()))
         };
-        found.into_iter().map(budget).collect()
+        found.into_iter().map(rates).collect()
     }
 
     /// One series.
