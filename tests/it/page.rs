@@ -114,7 +114,7 @@ fn what_a_model_would_see_its_budget_and_accepted_shifts_are_read() {
     browser.open(&served.base, "#/models");
     browser.wait_for_text("Skill against PCA");
     let skill = browser.run("return document.querySelector('[data-name=\"Skill against PCA\"]').textContent");
-    assert_eq!(skill, "+0.13");
+    assert_eq!(skill, "+0.125");
     let id = served.ok("/api/v1/series/hall%201%2Fpump-3")["model_id"].as_str().unwrap().to_owned();
     browser.open(&served.base, &format!("#/models/{id}"));
     browser.wait_for_text("What it would see");
@@ -122,7 +122,8 @@ fn what_a_model_would_see_its_budget_and_accepted_shifts_are_read() {
     let shift = browser.run("return document.querySelector('[data-name=\"Shift\"]').textContent");
     assert_eq!(shift, "2.1 °C for 25 rows");
     browser.wait_for_text("a channel that stands still for 25 rows: seen by the score with probability 0.5");
-    browser.wait_for_text("Skill against PCA alone: +0.13");
+    browser
+        .wait_for_text("Skill against PCA alone: +0.125 in mean area under the curve: the members together see more");
     browser.open(&served.base, "#/series/hall%201%2Fpump-3");
     browser.wait_for_text("1 opening in 400 rows, 0.005 false ones allowed");
     browser.wait_for_text("1 per week runs at 1 per day until more rows have been calibrated on");

@@ -55,11 +55,14 @@ const meter = (seen) => h("span", { class: "share" }, h("span", { class: "bar", 
 
 function skill({ model_skill, trained_gain }) {
   const parts = [
-    model_skill === null ? null : `Skill against PCA alone: ${signed(model_skill)} in mean area under the curve${model_skill > 0 ? ", so the members together see more" : ", so PCA alone would do as well"}.`,
-    trained_gain === null ? null : `The trained network adds ${signed(trained_gain)} to the members without it${trained_gain < 0 ? ": it does not help here" : ""}.`,
+    model_skill === null ? null : `Skill against PCA alone: ${signed(model_skill)} in mean area under the curve: ${tells(model_skill, "the members together see more", "PCA alone sees more", "PCA alone would do as well")}.`,
+    trained_gain === null ? null : `Against the members without the trained network: ${signed(trained_gain)}; ${tells(trained_gain, "it helps here", "it does not help here", "it makes little difference here")}.`,
   ].filter(Boolean);
   return parts.length ? h("p", {}, h("strong", {}, parts.join(" "))) : null;
 }
+
+// Differences below a hundredth are within what the draws of faults explain.
+const tells = (value, above, below, between) => (value >= 0.01 ? above : value <= -0.01 ? below : between);
 
 // Fused beside each member alone.
 function members({ faults, members }) {

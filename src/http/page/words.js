@@ -37,8 +37,12 @@ export function number(value, digits = 3) {
   return new Intl.NumberFormat(undefined, { maximumSignificantDigits: size >= 10 ** digits ? Math.ceil(Math.log10(size)) : digits }).format(value);
 }
 
-// A difference with its sign: a true minus, and a plus where it is above nothing.
-export const signed = (value) => (Number.isFinite(value) ? `${value < 0 ? "−" : value > 0 ? "+" : ""}${number(Math.abs(value), 2)}` : "–");
+// A difference of areas or shares with its sign, to three places.
+export function signed(value) {
+  if (!Number.isFinite(value)) return "–";
+  const size = Math.abs(value).toFixed(3);
+  return Number(size) === 0 ? "0" : `${value < 0 ? "−" : "+"}${size}`;
+}
 
 export const count = (value) => new Intl.NumberFormat().format(value);
 export const percent = (value) => `${number(100 * value, value < 0.1 ? 2 : 3)} %`;
