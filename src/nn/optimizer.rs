@@ -32,7 +32,7 @@ impl<R: Real> Adam<R> {
     /// A norm that is not finite moves nothing; the caller reports it.
     pub fn step(&mut self, network: &mut dyn Layer<R>) -> f64 {
         let mut squares = 0.0;
-        network.visit("", &mut |_, parameter| squares += squared_norm(&parameter.gradient));
+        network.each_parameter(&mut |parameter| squares += squared_norm(&parameter.gradient));
         let norm = squares.sqrt();
         if !norm.is_finite() {
             return norm;
@@ -46,7 +46,7 @@ impl<R: Real> Adam<R> {
         let root_correction = 1.0 / (1.0 - BETA_2.powi(self.n_steps)).sqrt();
         let mut index = 0;
         let moments = &mut self.moments;
-        network.visit_mut("", &mut |_, parameter| {
+        network.each_parameter(&mut |parameter| {
             let len = parameter.value.len();
             if moments.len() == index {
                 moments.push([vec![R::default(); len], vec![R::default(); len]]);

@@ -135,6 +135,11 @@ impl<R: Real> Layer<R> for Network<R> {
         self.decoder.visit_mut(&format!("{prefix}decoder"), see);
     }
 
+    fn each_parameter(&mut self, see: &mut dyn FnMut(&mut Parameter<R>)) {
+        self.encoder.each_parameter(see);
+        self.decoder.each_parameter(see);
+    }
+
     fn added_loss(&self, work: &Work<R>) -> f64 {
         let part = |i, layer: &Stack<R>| work.child(i).map_or(0.0, |work| layer.added_loss(work));
         part(0, &self.encoder) + part(1, &self.decoder)

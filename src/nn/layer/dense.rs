@@ -77,6 +77,11 @@ impl<R: Real> Layer<R> for Dense<R> {
         see(join(path, self.weight.name), &mut self.weight);
         see(join(path, self.bias.name), &mut self.bias);
     }
+
+    fn each_parameter(&mut self, see: &mut dyn FnMut(&mut Parameter<R>)) {
+        see(&mut self.weight);
+        see(&mut self.bias);
+    }
 }
 
 #[cfg(test)]

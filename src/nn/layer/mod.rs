@@ -113,6 +113,12 @@ pub trait Layer<R: Real>: Debug + Send + Sync {
     /// Shows every parameter with its dotted name, to be changed.
     fn visit_mut<'a>(&'a mut self, path: &str, see: &mut dyn FnMut(String, &'a mut Parameter<R>));
 
+    /// Shows every parameter in the order of [`Layer::visit_mut`], without a name: names cost an allocation each, which a
+    /// training step should not pay.
+    fn each_parameter(&mut self, see: &mut dyn FnMut(&mut Parameter<R>)) {
+        self.visit_mut("", &mut |_, parameter| see(parameter));
+    }
+
     /// What the layer is.
     fn describe(&self) -> Description {
         Description::Other

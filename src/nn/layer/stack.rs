@@ -76,6 +76,10 @@ impl<R: Real> Layer<R> for Stack<R> {
         }
     }
 
+    fn each_parameter(&mut self, see: &mut dyn FnMut(&mut Parameter<R>)) {
+        self.layers.iter_mut().for_each(|layer| layer.each_parameter(see));
+    }
+
     fn added_loss(&self, work: &Work<R>) -> f64 {
         let children = self.layers.iter().enumerate();
         children.filter_map(|(i, layer)| work.child(i).map(|work| layer.added_loss(work))).sum()

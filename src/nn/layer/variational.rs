@@ -126,6 +126,11 @@ impl<R: Real> Layer<R> for Variational<R> {
         self.log_var.visit_mut(&join(path, "log_var"), see);
     }
 
+    fn each_parameter(&mut self, see: &mut dyn FnMut(&mut Parameter<R>)) {
+        self.mu.each_parameter(see);
+        self.log_var.each_parameter(see);
+    }
+
     fn added_loss(&self, work: &Work<R>) -> f64 {
         work.added_loss
     }

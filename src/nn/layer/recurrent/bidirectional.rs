@@ -119,6 +119,11 @@ impl<R: Real> Layer<R> for Bidirectional<R> {
         self.forward.visit_mut(path, see);
         self.backward.visit_mut(path, see);
     }
+
+    fn each_parameter(&mut self, see: &mut dyn FnMut(&mut Parameter<R>)) {
+        self.forward.each_parameter(see);
+        self.backward.each_parameter(see);
+    }
 }
 
 #[cfg(test)]

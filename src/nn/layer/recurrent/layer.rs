@@ -223,6 +223,13 @@ impl<R: Real> Layer<R> for Recurrent<R> {
             see(join(path, parameter.name), parameter);
         }
     }
+
+    fn each_parameter(&mut self, see: &mut dyn FnMut(&mut Parameter<R>)) {
+        see(&mut self.weight_ih);
+        see(&mut self.weight_hh);
+        see(&mut self.bias_ih);
+        see(&mut self.bias_hh);
+    }
 }
 
 /// States `before` and `after` of a buffer of states.
