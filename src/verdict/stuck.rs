@@ -130,21 +130,20 @@ impl StuckWatch {
     /// Takes in a row, none where nothing was measured (held and interpolated values say nothing about movement); tells
     /// which channels are stuck.
     pub fn push(&mut self, row: &[Option<f64>], calibration: &StuckCalibration) -> &[bool] {
-        let floors = || calibration.floors.iter().enumerate().filter_map(|(c, floor)| floor.map(|floor| (c, floor)));
-        for (c, floor) in floors() {
-            if let (Some(Some(value)), Some(run)) = (row.get(c), self.runs.get_mut(c)) {
+        let (mut n_judged, mut n_resting) = (0, 0);
+        for ((run, floor), value) in self.runs.iter_mut().zip(&calibration.floors).zip(row) {
+            let Some(floor) = floor else { continue };
+            if let Some(value) = value {
                 run.push(*value, floor.range);
             }
+            n_judged += 1;
+            n_resting += usize::from(run.rows as f64 >= RESTING_SHARE * floor.rows as f64);
         }
-        let rows = |c: usize| self.runs.get(c).map_or(0, |run| run.rows);
-        let is_resting = |(c, floor): &(usize, StuckFloor)| rows(*c) as f64 >= RESTING_SHARE * floor.rows as f64;
-        let n_resting = floors().filter(is_resting).count();
-        let n_judged = floors().count();
-        for (c, floor) in floors() {
-            // It rests itself, so it is one of them.
-            let is_machine_at_rest = n_judged > 1 && 2 * n_resting.saturating_sub(1) > n_judged - 1;
-            if let Some(is_stuck) = self.is_stuck.get_mut(c) {
-                let is_still = self.runs[c].rows >= floor.rows;
+        // It rests itself, so it is one of them.
+        let is_machine_at_rest = n_judged > 1 && 2 * n_resting.max(1) - 2 > n_judged - 1;
+        for ((is_stuck, run), floor) in self.is_stuck.iter_mut().zip(&self.runs).zip(&calibration.floors) {
+            if let Some(floor) = floor {
+                let is_still = run.rows >= floor.rows;
                 // Once said, it is stuck until it moves: others that come to rest later explain nothing.
                 *is_stuck = is_still && (*is_stuck || !is_machine_at_rest);
             }
