@@ -19,13 +19,15 @@ pub struct Window<'a> {
 
 /// Keeps the last T rows of one series contiguous in memory.
 ///
-/// Rows are written into a buffer of twice the length and moved to its front when it is full, so a window is
-/// always one slice and a push costs O(C) on average.
+/// Rows are written into a buffer a quarter longer and moved to its front when it is full, so a window is always one slice
+/// and a push moves four rows on average: a fleet has one such buffer a series.
 #[derive(Debug, Clone)]
 pub struct WindowBuffer {
     /// For each channel of the window, its index in the frames pushed.
     channel_indexes: Vec<usize>,
     n_time: usize,
+    /// Rows that the buffer holds.
+    capacity_rows: usize,
     values: Vec<f64>,
     mask: Vec<bool>,
     at: Timestamp,
@@ -38,10 +40,12 @@ impl WindowBuffer {
     /// When `n_time` or the number of channels is 0.
     pub fn new(n_time: usize, channel_indexes: Vec<usize>) -> Self {
         assert!(n_time > 0 && !channel_indexes.is_empty(), "a window has at least one cell");
-        let capacity = 2 * n_time * channel_indexes.len();
+        let capacity_rows = n_time + (n_time / 4).max(1);
+        let capacity = capacity_rows * channel_indexes.len();
         Self {
             channel_indexes,
             n_time,
+            capacity_rows,
             values: Vec::with_capacity(capacity),
             mask: Vec::with_capacity(capacity),
             at: Timestamp::from_ms(0),
@@ -52,12 +56,13 @@ impl WindowBuffer {
     /// does not have yet is missing.
     pub fn push(&mut self, frame: &Frame) -> Option<Window<'_>> {
         let n_channels = self.channel_indexes.len();
-        let full = self.n_time * n_channels;
-        if self.values.len() == 2 * full {
-            self.values.copy_within(full + n_channels.., 0);
-            self.mask.copy_within(full + n_channels.., 0);
-            self.values.truncate(full - n_channels);
-            self.mask.truncate(full - n_channels);
+        if self.values.len() == self.capacity_rows * n_channels {
+            let kept = (self.n_time - 1) * n_channels;
+            let from = self.values.len() - kept;
+            self.values.copy_within(from.., 0);
+            self.mask.copy_within(from.., 0);
+            self.values.truncate(kept);
+            self.mask.truncate(kept);
         }
         for &index in &self.channel_indexes {
             let is_present = frame.cells.get(index).copied().is_some_and(Cell::is_present);
