@@ -19,6 +19,13 @@ const APPLICATION_ID: i64 = 0x4B49_4C54;
 /// page that several batches touch once instead of once a batch.
 const CHECKPOINT_PAGES: u32 = 4_096;
 
+/// Pages of write-ahead log for so many series: each row of a series lies in pages of its own, so the log must be longer
+/// than the pages that all series touch in a second for a page to be written back seldomer than it changes. 256 MiB at
+/// most.
+pub(super) fn checkpoint_pages(n_series: usize) -> u32 {
+    u32::try_from(6 * n_series).unwrap_or(u32::MAX).clamp(CHECKPOINT_PAGES, 65_536)
+}
+
 /// Prepared statements kept: about a dozen tables times ten sizes of multi-row statement.
 const STATEMENTS_KEPT: usize = 256;
 
@@ -27,11 +34,11 @@ pub(super) fn known_version() -> i64 {
     MIGRATOR.iter().map(|m| m.version).max().unwrap_or(0)
 }
 
-fn shared_options(config: &StoreConfig) -> SqliteConnectOptions {
+fn shared_options(config: &StoreConfig, cache_mib: u32) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(config.url.path())
         .busy_timeout(Duration::from_millis(config.busy_timeout_ms.into()))
-        .pragma("cache_size", format!("-{}", u64::from(config.cache_mib) * 1024))
+        .pragma("cache_size", format!("-{}", u64::from(cache_mib) * 1024))
         .pragma("temp_store", "memory")
         .statement_cache_capacity(STATEMENTS_KEPT)
         .disable_statement_logging()
@@ -39,7 +46,7 @@ fn shared_options(config: &StoreConfig) -> SqliteConnectOptions {
 
 /// The writer's connection.
 pub(super) fn write_options(config: &StoreConfig, create: bool) -> SqliteConnectOptions {
-    shared_options(config)
+    shared_options(config, config.cache_mib)
         .create_if_missing(create)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(match config.synchronous {
@@ -64,7 +71,10 @@ fn pages_max(config: &StoreConfig) -> u64 {
 
 /// A reader's connection. Rows cross threads a thousand at a time; one at a time costs twice as long.
 pub(super) fn read_options(config: &StoreConfig) -> SqliteConnectOptions {
-    shared_options(config).read_only(true).row_buffer_size(1_000).thread_name(|n| format!("store-reader-{n}"))
+    shared_options(config, config.cache_mib.div_ceil(4))
+        .read_only(true)
+        .row_buffer_size(1_000)
+        .thread_name(|n| format!("store-reader-{n}"))
 }
 
 /// Version of the schema in the file; none for a file without one.

@@ -23,7 +23,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, SqliteConnection};
 use tokio::sync::{Mutex, mpsc, watch};
 
 pub use commit::Committed;
@@ -33,7 +33,7 @@ pub(super) use model::checksum;
 pub use retention::Forgotten;
 pub(super) use rollups::{HOUR_MS, MINUTE_MS};
 
-use super::connect::{found_version, migrate, not_usable, write_options};
+use super::connect::{checkpoint_pages, found_version, migrate, not_usable, write_options};
 use super::{CommitError, DiskRoom, OpenError, Reader, StoreConfig};
 use known::Known;
 use rows::Texts;
@@ -64,6 +64,8 @@ struct Writer {
     connection: Option<SqliteConnection>,
     known: Known,
     texts: Texts,
+    /// Pages of write-ahead log after which the connection writes it back.
+    checkpoint_pages: u32,
 }
 
 impl Store {
@@ -78,7 +80,8 @@ impl Store {
         found_version(&mut conn, path).await?;
         migrate(&mut conn, path).await?;
         let known = Known::load(&mut conn).await.map_err(|e| not_usable(path, e))?;
-        let writer = Writer { connection: Some(conn), known, texts: Texts::default() };
+        let writer =
+            Writer { connection: Some(conn), known, texts: Texts::default(), checkpoint_pages: checkpoint_pages(0) };
         let inner = Inner {
             config: config.clone(),
             reader: Reader::lazily(config),
@@ -116,8 +119,16 @@ impl Store {
     async fn begin(&self, writer: &mut Writer) -> Result<SqliteConnection, CommitError> {
         let mut conn = match writer.connection.take() {
             Some(conn) => conn,
-            None => write_options(&self.inner.config, false).connect().await?,
+            None => {
+                writer.checkpoint_pages = checkpoint_pages(0);
+                write_options(&self.inner.config, false).connect().await?
+            }
         };
+        let pages = checkpoint_pages(writer.known.numbers.len());
+        if pages >= 2 * writer.checkpoint_pages {
+            sqlx::query(AssertSqlSafe(format!("PRAGMA wal_autocheckpoint = {pages}"))).execute(&mut conn).await?;
+            writer.checkpoint_pages = pages;
+        }
         // At once for writing: a transaction that starts by reading may be refused the lock half-way.
         conn.execute("BEGIN IMMEDIATE").await?;
         Ok(conn)
