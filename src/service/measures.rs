@@ -10,15 +10,15 @@ use crate::pipeline::{Outcome, Processed};
 use crate::series::{Reading, SeriesId};
 use crate::store::{DiskRoom, Tally, TargetRow};
 
+/// The usual result of a reading.
+const ACCEPTED: &str = "accepted";
 /// Results of readings beyond those that the grid itself tells.
 const OVER_CHANNEL_LIMIT: &str = "over_channel_limit";
 const OVER_SERIES_LIMIT: &str = "over_series_limit";
 
 /// Counters of one series, looked up once.
 struct SeriesCounters {
-    /// By result, in the order of `Counts::results`.
-    results: Vec<Counter>,
-    over_channel_limit: Counter,
+    accepted: Counter,
 }
 
 /// Counts messages and readings; one owner, no locks on the way.
@@ -54,16 +54,18 @@ impl Intake {
             return;
         }
         if !self.by_series.contains_key(&first.series) {
-            self.by_series.insert(first.series.clone(), SeriesCounters::new(&first.series, processed));
+            let counters = SeriesCounters { accepted: readings_counter(&first.series, ACCEPTED) };
+            self.by_series.insert(first.series.clone(), counters);
         }
         let Some(counters) = self.by_series.get(&first.series) else { return };
-        for (counter, (_, n)) in counters.results.iter().zip(processed.heard.counts.results()) {
+        counters.accepted.increment(processed.heard.counts.accepted);
+        // Mostly none of the others, so their counters are looked up only when there is something to count.
+        let results = processed.heard.counts.results().into_iter().filter(|(result, _)| *result != ACCEPTED);
+        for (result, n) in results.chain([(OVER_CHANNEL_LIMIT, processed.heard.over_channel_limit)]) {
             if n > 0 {
-                counter.increment(n);
+                readings_counter(&first.series, result).increment(n);
             }
         }
-        counters.over_channel_limit.increment(processed.heard.over_channel_limit);
-        // Mostly none of them, so their counters are looked up only when there is something to count.
         for (kind, n) in processed.heard.counts.irregularities() {
             if n > 0 {
                 let series = first.series.as_str().to_owned();
@@ -73,14 +75,8 @@ impl Intake {
     }
 }
 
-impl SeriesCounters {
-    fn new(series: &SeriesId, processed: &Processed) -> Self {
-        let counter_of = |result: &'static str| counter!("kilter_readings_total", "series" => series.as_str().to_owned(), "result" => result);
-        Self {
-            results: processed.heard.counts.results().iter().map(|(result, _)| counter_of(result)).collect(),
-            over_channel_limit: counter_of(OVER_CHANNEL_LIMIT),
-        }
-    }
+fn readings_counter(series: &SeriesId, result: &'static str) -> Counter {
+    counter!("kilter_readings_total", "series" => series.as_str().to_owned(), "result" => result)
 }
 
 /// What a commit contained, and how long its oldest message waited for it.

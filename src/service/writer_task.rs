@@ -15,6 +15,14 @@ use crate::store::{CommitError, Reaction, Store};
 /// Batches joined into one transaction at most.
 const BATCHES_JOINED_MAX: usize = 16;
 
+/// After a commit the writer rests, so that the next one holds more: so long for each message of the last one, at most
+/// [`REST_LONGEST`]. A commit costs what thirty rows cost before its first row. A few messages make no rest; nor do many,
+/// or more a second than [`FULL_LOAD`], at which the batches grow by themselves.
+const REST_PER_MESSAGE: Duration = Duration::from_micros(60);
+const REST_LONGEST: Duration = Duration::from_millis(8);
+const RESTING_MESSAGES: std::ops::Range<usize> = 17..512;
+const FULL_LOAD: f64 = 20_000.0;
+
 /// First and longest wait before a failed commit is tried again.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_LONGEST: Duration = Duration::from_secs(5);
@@ -39,13 +47,18 @@ impl WriterTask {
     /// acknowledged and comes again.
     pub(super) async fn run(mut self) -> Result<(), CommitError> {
         let mut taken = Vec::with_capacity(BATCHES_JOINED_MAX);
+        let mut last_end = Instant::now();
         while self.batches.recv_many(&mut taken, BATCHES_JOINED_MAX).await > 0 {
             let mut outcomes: Vec<Outcome> = Vec::new();
             let mut acks = Vec::new();
             let mut fits = Vec::new();
             let mut begun = Instant::now();
             for batch in taken.drain(..) {
-                outcomes.extend(batch.outcomes);
+                if outcomes.is_empty() {
+                    outcomes = batch.outcomes;
+                } else {
+                    outcomes.extend(batch.outcomes);
+                }
                 acks.extend(batch.acks);
                 fits.extend(batch.fits);
                 begun = begun.min(batch.begun);
@@ -53,6 +66,7 @@ impl WriterTask {
             if !outcomes.is_empty() {
                 self.commit(&outcomes).await?;
             }
+            let n_messages = acks.len();
             self.acknowledger.acknowledge_all(acks);
             measures::on_committed(&outcomes, begun.elapsed());
             self.live.on_committed(&outcomes);
@@ -62,6 +76,11 @@ impl WriterTask {
             for fit in fits {
                 // An error means that the trainer has stopped; the fit is asked for again after the restart.
                 let _ = self.fits.send(Job::Fit(fit));
+            }
+            let rate = n_messages as f64 / last_end.elapsed().as_secs_f64();
+            last_end = Instant::now();
+            if RESTING_MESSAGES.contains(&n_messages) && rate < FULL_LOAD {
+                tokio::time::sleep((n_messages as u32 * REST_PER_MESSAGE).min(REST_LONGEST)).await;
             }
         }
         Ok(())

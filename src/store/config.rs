@@ -82,7 +82,7 @@ pub struct StoreConfig {
     pub synchronous: Synchronous,
     /// Connections for queries, each with a thread of its own; the writer's is extra.
     pub read_connections: u32,
-    /// Page cache of each connection, MiB.
+    /// Page cache of the writing connection, MiB; each of those for queries has a quarter of it.
     pub cache_mib: u32,
     /// Largest size of the database file, MiB; 0 for no limit. A commit beyond it fails as on a full disk.
     pub size_max_mib: u32,
