@@ -3,16 +3,22 @@
 //! This is the only scoring path: the daemon, `score`, `evaluate` and every test push rows through it, so that the
 //! same rows give the same bits live, offline, in any batching and after a restart.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{ScoreRow, SettledRow};
 use crate::bundle::ModelBundle;
-use crate::detector::{Member, RowScratch};
+use crate::detector::{FusedRow, Member, RowScratch};
 use crate::series::{Cell, Frame, Timestamp, WindowBuffer};
 use crate::stats::Ewma;
 use crate::verdict::{DecisionSpec, FalseAlarms, Judge, JudgeState, LevelShift, RowJudgement, StuckWatch, Verdict};
+
+thread_local! {
+    /// Working memory of scoring, one a thread: nothing in it outlives a row, and ten thousand chains need no more.
+    static SCRATCH: RefCell<RowScratch> = RefCell::default();
+}
 
 /// Version of the saved state; an older one starts the chain anew.
 const STATE_VERSION: u32 = 2;
@@ -93,7 +99,6 @@ pub struct Chain {
     bundle: Arc<ModelBundle>,
     channel_indexes: Vec<usize>,
     window: WindowBuffer,
-    scratch: RowScratch,
     judge: Judge,
     baseline: Ewma,
     stuck: StuckWatch,
@@ -112,7 +117,6 @@ impl Chain {
         let position = |wanted: Member| members.iter().position(|member| *member == wanted);
         Self {
             window: WindowBuffer::new(bundle.n_time(), channel_indexes.clone()),
-            scratch: RowScratch::default(),
             judge: Judge::new(Arc::clone(&bundle.calibration), decision),
             baseline: Ewma::new(bundle.calibration.smoothing.live_alpha),
             stuck: StuckWatch::new(bundle.channels.len()),
@@ -123,8 +127,9 @@ impl Chain {
     }
 
     /// The latent of the window that ends with the last row, by the first member that has one.
-    pub fn latent(&mut self) -> Option<Vec<f32>> {
-        self.bundle.detector.latent(self.window.window()?, &mut self.scratch)
+    pub fn latent(&self) -> Option<Vec<f32>> {
+        let window = self.window.window()?;
+        SCRATCH.with_borrow_mut(|scratch| self.bundle.detector.latent(window, scratch))
     }
 
     /// The same chain in the middle of its work, under the same members with another calibration.
@@ -144,23 +149,27 @@ impl Chain {
 
     /// Takes in a closed row, in time order.
     pub fn push(&mut self, frame: &Frame, phase: Phase) -> Judged {
+        SCRATCH.with_borrow_mut(|scratch| self.push_with(frame, phase, scratch))
+    }
+
+    fn push_with(&mut self, frame: &Frame, phase: Phase, scratch: &mut RowScratch) -> Judged {
         let observed = self.observed(frame);
         let stuck = self.stuck.push(&self.measured(frame), &self.bundle.stuck).to_vec();
         let is_scored = match self.window.push(frame) {
-            Some(window) => self.bundle.detector.score(window, &mut self.scratch),
+            Some(window) => self.bundle.detector.score(window, scratch),
             None => false,
         };
         if !is_scored {
             return Judged { score: None, settled: None, observed, accepted_shift: None, stuck };
         }
-        let row = &self.scratch.row;
+        let row = &scratch.row;
         let judgement = match phase {
             Phase::Training => self.judge.warm(frame.at, row.fused),
             Phase::Scoring => self.judge.on_row(frame.at, row.fused),
         };
         let baseline_error = self.baseline.push(row.baseline);
         Judged {
-            score: Some(self.score_row(frame.at, &judgement, baseline_error)),
+            score: Some(self.score_row(frame.at, row, &judgement, baseline_error)),
             settled: judgement.settled.map(|(at, settled_score)| SettledRow { at, settled_score }),
             observed,
             accepted_shift: judgement.accepted_shift,
@@ -263,8 +272,7 @@ impl Chain {
         self.channel_indexes.iter().map(value).collect()
     }
 
-    fn score_row(&self, at: Timestamp, judgement: &RowJudgement, baseline_error: f64) -> ScoreRow {
-        let row = &self.scratch.row;
+    fn score_row(&self, at: Timestamp, row: &FusedRow, judgement: &RowJudgement, baseline_error: f64) -> ScoreRow {
         let error = |position: Option<usize>| position.map(|index| row.member_errors[index]);
         ScoreRow {
             at,
