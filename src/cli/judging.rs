@@ -38,6 +38,7 @@ pub(super) fn series_spec(config: Option<&Path>) -> Result<SeriesSpec, CliError>
         units: BTreeMap::new(),
         channels_max: usize::MAX,
         silence_after_ms: i64::MAX,
+        shares_model: false,
         keeps_latents: false,
     })
 }

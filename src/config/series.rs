@@ -54,6 +54,8 @@ pub struct SeriesKeys {
     pub channels_max: u32,
     /// Without a message for so long, a series has no data.
     pub silence_after: HumanDuration,
+    /// One model for all series of the entry that have the same channels.
+    pub share_model: bool,
     /// Keep the latent of every judged window.
     pub keep_latents: bool,
     /// Seed of everything random in a fit.
@@ -84,6 +86,7 @@ impl Default for SeriesKeys {
             rule: DecisionRule::default(),
             channels_max: CHANNELS_MAX,
             silence_after: HumanDuration::from_secs(60),
+            share_model: false,
             keep_latents: false,
             seed: detector.seed,
         }
@@ -293,6 +296,7 @@ fn compose(
         warm_up: keys.warm_up_rows.0,
         channels_max: keys.channels_max as usize,
         silence_after_ms: keys.silence_after.as_ms(),
+        shares_model: keys.share_model,
         keeps_latents: keys.keep_latents,
     };
     SeriesEntry { topic: keys.topic, payload: keys.payload, spec }

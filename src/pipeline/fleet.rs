@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::life::{FalseAlarm, Heard, Restored, SeriesLife};
-use super::{FitWanted, MeasuredPower, Outcome, SeriesSpec, Trained};
+use super::{FitWanted, MeasuredPower, Outcome, SeriesSpec, SharedModels, Trained};
 use crate::bundle::ModelBundle;
 use crate::series::{ChannelName, Reading, SeriesId, Timestamp};
 use crate::verdict::Alert;
@@ -16,7 +16,8 @@ use crate::verdict::Alert;
 pub struct Pipeline {
     specs: Vec<Arc<SeriesSpec>>,
     series_max: usize,
-    lives: HashMap<SeriesId, SeriesLife>,
+    /// Boxed: a table of ten thousand has room for half as many more.
+    lives: HashMap<SeriesId, Box<SeriesLife>>,
 }
 
 /// What became of one message.
@@ -50,6 +51,22 @@ impl Pipeline {
     /// # Panics
     /// When there is no spec of that index.
     pub fn on_message(&mut self, spec_index: usize, readings: &[Reading], received_at: Timestamp) -> Processed {
+        let mut outcomes = Vec::new();
+        let processed = self.on_message_into(spec_index, readings, received_at, &mut outcomes);
+        Processed { outcomes, ..processed }
+    }
+
+    /// As [`Pipeline::on_message`], with the outcomes appended to those of earlier messages instead of given back.
+    ///
+    /// # Panics
+    /// When there is no spec of that index.
+    pub fn on_message_into(
+        &mut self,
+        spec_index: usize,
+        readings: &[Reading],
+        received_at: Timestamp,
+        outcomes: &mut Vec<Outcome>,
+    ) -> Processed {
         let mut processed = Processed::default();
         let Some(first) = readings.first() else { return processed };
         if !self.lives.contains_key(&first.series) {
@@ -59,14 +76,14 @@ impl Pipeline {
             }
             let spec = Arc::clone(&self.specs[spec_index]);
             let series = first.series.clone();
-            processed.outcomes.push(Outcome::SeriesSeen { series: series.clone(), at: first.at });
+            outcomes.push(Outcome::SeriesSeen { series: series.clone(), at: first.at });
             let mut life = SeriesLife::new(series.clone(), spec, received_at);
             // A restart must know what the series follows before its first row has closed.
-            life.checkpoint(&mut processed.outcomes);
-            self.lives.insert(series, life);
+            life.checkpoint(outcomes);
+            self.lives.insert(series, Box::new(life));
         }
         if let Some(life) = self.lives.get_mut(&first.series) {
-            processed.heard = life.on_message(readings, received_at, &mut processed.outcomes);
+            processed.heard = life.on_message(readings, received_at, outcomes);
         }
         processed
     }
@@ -172,7 +189,7 @@ impl Pipeline {
         let spec = self.specs.iter().find(|spec| Some(spec.name.as_str()) == name).unwrap_or(&self.specs[0]);
         let series = restored.series.clone();
         let life = SeriesLife::restore(restored, Arc::clone(spec), now, &mut outcomes);
-        self.lives.insert(series, life);
+        self.lives.insert(series, Box::new(life));
         outcomes
     }
 
@@ -193,6 +210,22 @@ impl Pipeline {
     /// The model in charge of a series.
     pub fn bundle_of(&self, series: &SeriesId) -> Option<Arc<ModelBundle>> {
         self.lives.get(series)?.bundle().cloned()
+    }
+
+    /// Closed rows of a series so far that can be learned from.
+    pub fn usable_rows(&self, series: &SeriesId) -> u64 {
+        self.lives.get(series).map_or(0, |life| life.n_usable())
+    }
+
+    /// The models that series of a kind are judged by now.
+    pub fn shared_models(&self) -> SharedModels {
+        let mut shared = SharedModels::default();
+        for life in self.lives.values() {
+            if let Some(bundle) = life.bundle() {
+                shared.keep(life.spec(), bundle);
+            }
+        }
+        shared
     }
 
     /// Rows that windows and held values reach back at most: what a restart needs of each series.

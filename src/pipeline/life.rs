@@ -33,6 +33,8 @@ struct Judging {
     openings_per_row: f64,
     /// Why that is more than asked for.
     budget_explanation: Option<String>,
+    /// The next fit that the present reason for being normal names, so that it is not written anew on every row.
+    said_next_fit: Option<Option<u64>>,
 }
 
 impl Judging {
@@ -40,7 +42,7 @@ impl Judging {
         let n_rows = bundle.calibration.n_rows();
         let openings_per_row = spec.decision_for(n_rows).openings_per_row;
         let budget_explanation = spec.budget_explanation(n_rows);
-        Self { chain, bundle, is_announced, openings_per_row, budget_explanation }
+        Self { chain, bundle, is_announced, openings_per_row, budget_explanation, said_next_fit: None }
     }
 }
 
@@ -149,6 +151,11 @@ impl SeriesLife {
     /// The model in charge.
     pub(super) fn bundle(&self) -> Option<&Arc<ModelBundle>> {
         self.judging.as_ref().map(|judging| &judging.bundle)
+    }
+
+    /// Closed rows so far that can be learned from.
+    pub(super) fn n_usable(&self) -> u64 {
+        self.n_usable
     }
 
     pub(super) fn spec(&self) -> &Arc<SeriesSpec> {
@@ -380,11 +387,16 @@ impl SeriesLife {
     fn say_state(&mut self, at: Timestamp, out: &mut Vec<Outcome>) {
         // A rule says more exactly what is wrong than the score does.
         let alert = self.watches.open().next().or(self.alert.alert());
-        let (state, reason) = match (alert, &self.judging) {
+        let next_fit = self.next_fit;
+        let (state, reason) = match (alert, &mut self.judging) {
             (Some(alert), _) => (SeriesState::Anomalous, alert_reason(alert)),
             (None, Some(judging)) => {
+                let said = judging.said_next_fit.replace(next_fit);
+                if self.state == SeriesState::Normal && said == Some(next_fit) {
+                    return;
+                }
                 let n_rows = judging.bundle.provenance.n_rows;
-                let next = self.next_fit.map_or("the last one".to_owned(), |rows| format!("the next at {rows}"));
+                let next = next_fit.map_or("the last one".to_owned(), |rows| format!("the next at {rows}"));
                 let off = judging.bundle.provenance.switched_off;
                 let off = off.map(|off| format!("; {} is switched off, with it less would be seen", off.member));
                 let off = off.unwrap_or_default();
@@ -429,7 +441,13 @@ impl SeriesLife {
     fn want_calibration(&mut self, at: Timestamp, out: &mut Vec<Outcome>) {
         let Some(judging) = &self.judging else { return };
         let is_due = self.next_fit.is_none() && self.n_usable >= 2 * self.calibrated_rows;
-        if !is_due || judging.budget_explanation.is_none() || self.fitting.is_some() || self.is_alert_open() {
+        // A calibration of its own would be a model of its own.
+        if !is_due
+            || self.spec.shares_model
+            || judging.budget_explanation.is_none()
+            || self.fitting.is_some()
+            || self.is_alert_open()
+        {
             return;
         }
         let from = judging.bundle.knows_to().plus_ms(1);
@@ -537,6 +555,11 @@ impl SeriesLife {
         self.alert.on_model(bundle.id().to_owned(), bundle.channels.clone());
         self.watches.on_model(&bundle);
         self.fit_fault = None;
+        if self.spec.shares_model && wanted.model.is_none() {
+            // Its kind may have learned more rows than the series has.
+            let n_learned = self.n_usable.max(bundle.provenance.n_rows as u64);
+            self.next_fit = self.next_fit.and(self.spec.warm_up.next_fit(n_learned));
+        }
         let mut judging = Judging::new(chain, bundle, false, &self.spec);
         self.taught = judging.teach(&self.false_alarms, &self.spec);
         self.judging = Some(judging);

@@ -15,6 +15,7 @@ mod preview;
 mod rebuild;
 mod recalibration;
 mod replay;
+mod shared_models;
 mod spec;
 mod training;
 mod watches;
@@ -29,6 +30,7 @@ pub use power::{MeasuredPower, ModelPower, PowerSpec, PowerWanted, measure_power
 pub use preview::{LabelEffect, preview_label};
 pub use recalibration::recalibrate;
 pub use replay::Replay;
+pub use shared_models::{SHARED_WARM_ROWS, SharedModels};
 pub use spec::{LADDER_ROWS, SeriesSpec, WarmUp};
 pub use training::{AdoptError, Trained, adopt, train, train_with};
 pub use watches::WatchSpec;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 
-use super::{FalseAlarm, FitWanted, Outcome, Pipeline, recalibrate, train};
+use super::{FalseAlarm, FitWanted, Outcome, Pipeline, SHARED_WARM_ROWS, SharedModels, adopt, recalibrate, train};
 use crate::bundle::{FitError, FitProgress};
 use crate::series::{Frame, Reading, SeriesId, Timestamp};
 
@@ -14,17 +14,18 @@ use crate::series::{Frame, Reading, SeriesId, Timestamp};
 pub struct Replay {
     pipeline: Pipeline,
     rows: HashMap<SeriesId, Vec<Frame>>,
+    shared: SharedModels,
 }
 
 impl Replay {
     /// A replay through a fresh pipeline.
     pub fn new(pipeline: Pipeline) -> Self {
-        Self { pipeline, rows: HashMap::new() }
+        Self::resume(pipeline, HashMap::new())
     }
 
     /// A replay that goes on with a restored pipeline; `rows` are the closed rows of each series so far, oldest first.
     pub fn resume(pipeline: Pipeline, rows: HashMap<SeriesId, Vec<Frame>>) -> Self {
-        Self { pipeline, rows }
+        Self { shared: pipeline.shared_models(), pipeline, rows }
     }
 
     /// The readings of one message, all of one series; fits that become due are done before this returns.
@@ -98,12 +99,24 @@ impl Replay {
         let series = wanted.series.clone();
         let mut report = |step| progress(&series, step);
         let rows = &rows[start..end];
+        if let (Some(bundle), None) =
+            (self.shared.find(spec, channels, self.pipeline.usable_rows(&series)), &wanted.recalibrates)
+        {
+            let last = &rows[rows.len().saturating_sub(SHARED_WARM_ROWS as usize)..];
+            // Its kind has the same channels.
+            if let Ok(trained) = adopt(wanted.clone(), bundle, last, channels, spec) {
+                return Ok(self.pipeline.on_trained(trained));
+            }
+        }
         let answer = match (&wanted.recalibrates, self.pipeline.bundle_of(&series)) {
             (Some(_), Some(bundle)) => recalibrate(wanted.clone(), rows, channels, spec, &bundle),
             _ => train(wanted.clone(), rows, channels, spec, &mut report),
         };
         match answer {
-            Ok(trained) => Ok(self.pipeline.on_trained(trained)),
+            Ok(trained) => {
+                self.shared.keep(spec, &trained.bundle);
+                Ok(self.pipeline.on_trained(trained))
+            }
             Err(FitError::Cancelled) => Err(FitError::Cancelled),
             Err(fault) => {
                 let now = wanted.to;

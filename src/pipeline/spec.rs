@@ -61,6 +61,8 @@ pub struct SeriesSpec {
     pub channels_max: usize,
     /// A series that has been silent for so long, in arrival time, has no data. Milliseconds.
     pub silence_after_ms: i64,
+    /// True when all series of this name with the same channels are judged by one model.
+    pub shares_model: bool,
     /// True when the latent of every judged window is kept.
     pub keeps_latents: bool,
 }

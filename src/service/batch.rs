@@ -28,6 +28,8 @@ pub(super) struct FitJob {
     /// Channels in frame order.
     pub(super) channels: Vec<ChannelName>,
     pub(super) spec: Arc<SeriesSpec>,
+    /// Closed rows of the series that can be learned from.
+    pub(super) n_usable: u64,
     /// The model in charge.
     pub(super) bundle: Option<Arc<ModelBundle>>,
 }

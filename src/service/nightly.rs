@@ -18,6 +18,8 @@ const BEGINS_MS: i64 = 2 * 3_600_000;
 const DAY_MS: i64 = 86_400_000;
 /// Rows of a series that faults are put into, the last ones.
 const ROWS_MAX: u32 = 2000;
+/// Series of one model at most.
+const SERIES_MAX: usize = 8;
 
 /// Runs until asked to stop.
 pub(super) async fn measure_nightly(
@@ -57,7 +59,8 @@ pub(super) async fn wanted(reader: &Reader) -> Result<Vec<PowerWanted>, ReadErro
         let Some(bytes) = reader.bundle(&model.id).await? else { continue };
         let Ok(bundle) = ModelBundle::decode(&bytes) else { continue };
         let bundle = Arc::new(bundle);
-        for series in &model.active_on {
+        // One that a kind of machine shares is measured on some of them.
+        for series in model.active_on.iter().take(SERIES_MAX) {
             all.extend(wanted_of(reader, series, &bundle).await?);
         }
     }

@@ -120,10 +120,10 @@ impl PipelineTask {
             acks.extend(message.ack.take());
             match message.decode(&self.decoder) {
                 Ok(decoded) => {
-                    let processed = self.pipeline.on_message(decoded.route, &decoded.readings, message.received_at);
+                    let at = message.received_at;
+                    let processed = self.pipeline.on_message_into(decoded.route, &decoded.readings, at, &mut outcomes);
                     self.intake.on_processed(&message, &decoded.readings, &processed);
                     self.refusals.on_members_left_out(&message.topic, &decoded, Instant::now());
-                    outcomes.extend(processed.outcomes);
                 }
                 Err(refusal) => self.refusals.on_refused(&message.topic, &refusal, Instant::now()),
             }
@@ -163,6 +163,7 @@ impl PipelineTask {
                         wanted: wanted.clone(),
                         channels: channels.to_vec(),
                         spec: spec.clone(),
+                        n_usable: self.pipeline.usable_rows(&wanted.series),
                         bundle: self.pipeline.bundle_of(&wanted.series),
                     });
                 }

@@ -1,5 +1,6 @@
 //! From the store back into a pipeline: windows, calibration, open alerts and rows that still wait for a model.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::bundle::ModelBundle;
@@ -7,16 +8,20 @@ use crate::pipeline::{Checkpoint, Outcome, Pipeline, Restored};
 use crate::series::{SeriesId, Timestamp};
 use crate::store::{ReadError, RestoredSeries, RowQuery, Store};
 
+/// Models read so far by id: many series may share one.
+type Models = HashMap<String, Option<Arc<ModelBundle>>>;
+
 /// Puts every series of the store back into the pipeline; gives what the pipeline wants done, which may repeat what is
 /// stored already.
 pub(super) async fn restore(store: &Store, pipeline: &mut Pipeline, now: Timestamp) -> Result<Vec<Outcome>, ReadError> {
     let mut outcomes = Vec::new();
+    let mut models = Models::new();
     let with_false_alarms = store.reader().series_with_false_alarms().await?;
     for kept in store.restore().await? {
         // Said while the checkpoint was already written.
         let series = kept.series.clone();
         let said: Vec<_> = kept.open_alerts.iter().map(|open| open.alert.clone()).collect();
-        let restored = complete(store, kept, pipeline.rows_reached_back()).await?;
+        let restored = complete(store, kept, pipeline.rows_reached_back(), &mut models).await?;
         outcomes.extend(pipeline.restore(restored, now));
         said.iter().for_each(|alert| pipeline.amend(alert));
         if with_false_alarms.contains(&series) {
@@ -28,7 +33,12 @@ pub(super) async fn restore(store: &Store, pipeline: &mut Pipeline, now: Timesta
 }
 
 /// Adds the rows and the model that a series' checkpoint asks for.
-async fn complete(store: &Store, kept: RestoredSeries, n_back: usize) -> Result<Restored, ReadError> {
+async fn complete(
+    store: &Store,
+    kept: RestoredSeries,
+    n_back: usize,
+    models: &mut Models,
+) -> Result<Restored, ReadError> {
     let RestoredSeries { series, channels, open_rows: unfinished, checkpoint, last_closed_at, .. } = kept;
     let checkpoint = checkpoint.and_then(|found| match Checkpoint::decode(&found.bytes) {
         Ok(checkpoint) => Some((found.at, checkpoint)),
@@ -59,9 +69,16 @@ async fn complete(store: &Store, kept: RestoredSeries, n_back: usize) -> Result<
         None => Vec::new(),
     };
     let first = checkpoint.last_at.map_or(at, |last| last.plus_ms(1));
-    let replay = store.frames_between(&series, first, end).await?;
+    let replay = if first > end { Vec::new() } else { store.frames_between(&series, first, end).await? };
     let bundle = match &checkpoint.judging {
-        Some((model_id, ..)) => bundle(store, &series, model_id).await?,
+        Some((model_id, ..)) => match models.get(model_id) {
+            Some(bundle) => bundle.clone(),
+            None => {
+                let bundle = bundle(store, &series, model_id).await?;
+                models.insert(model_id.clone(), bundle.clone());
+                bundle
+            }
+        },
         None => None,
     };
     Ok(Restored { series, channels, checkpoint: Some(checkpoint), bundle, recent, since_fit, replay, unfinished })

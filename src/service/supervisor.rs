@@ -321,6 +321,7 @@ impl Service {
             answers: to_answers,
             progress: progress.clone(),
             is_stopping: Arc::clone(&fits_stop),
+            shared: pipeline.shared_models(),
         };
         let trainer = on_thread("trainer", {
             let runtime = tokio::runtime::Handle::current();

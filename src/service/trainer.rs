@@ -12,7 +12,9 @@ use tokio::sync::{broadcast, mpsc};
 use super::batch::{Answer, FitJob, Job, Progress};
 use super::measures;
 use crate::bundle::ModelBundle;
-use crate::pipeline::{FitWanted, PowerWanted, Trained, adopt, measure_power_of, recalibrate, train};
+use crate::pipeline::{
+    FitWanted, PowerWanted, SHARED_WARM_ROWS, SharedModels, Trained, adopt, measure_power_of, recalibrate, train,
+};
 use crate::series::Timestamp;
 use crate::store::{ReadError, RowQuery, Store};
 
@@ -26,6 +28,8 @@ pub(super) struct Trainer {
     pub(super) answers: mpsc::UnboundedSender<Answer>,
     pub(super) progress: broadcast::Sender<Progress>,
     pub(super) is_stopping: Arc<AtomicBool>,
+    /// Models that series of a kind have in common.
+    pub(super) shared: SharedModels,
 }
 
 impl Trainer {
@@ -55,6 +59,11 @@ impl Trainer {
                     continue;
                 }
             };
+            if let Some(answer) = self.share(&job, runtime) {
+                // An error means that the pipeline has ended.
+                let _ = self.answers.send(answer);
+                continue;
+            }
             let asked = job.clone();
             let series = job.wanted.series.clone();
             let begun = Instant::now();
@@ -82,6 +91,9 @@ impl Trainer {
                     Err(reason.clone())
                 }
             };
+            if let Answer::Trained(trained) = &answer {
+                self.shared.keep(&asked.spec, &trained.bundle);
+            }
             if let (Answer::Trained(trained), true) =
                 (&answer, asked.spec.power.enabled && asked.wanted.model.is_none())
             {
@@ -132,7 +144,7 @@ impl Trainer {
         if job.wanted.model.is_some() {
             return self.adopt(job, runtime);
         }
-        let FitJob { wanted, channels, spec, bundle } = job;
+        let FitJob { wanted, channels, spec, bundle, .. } = job;
         let frames = match runtime.block_on(self.store.frames_between(&wanted.series, wanted.from, wanted.to)) {
             Ok(frames) => frames,
             Err(fault) => return Answer::Failed { wanted, reason: format!("its rows could not be read: {fault}") },
@@ -161,12 +173,32 @@ impl Trainer {
         }
     }
 
+    /// The answer to a fit of a series whose kind has a model already.
+    fn share(&self, job: &FitJob, runtime: &Handle) -> Option<Answer> {
+        let FitJob { wanted, channels, spec, n_usable, .. } = job;
+        if wanted.model.is_some() || wanted.recalibrates.is_some() {
+            return None;
+        }
+        let bundle = self.shared.find(spec, channels, *n_usable)?;
+        let last = last_rows(wanted.to, SHARED_WARM_ROWS);
+        let adopted = match runtime.block_on(self.store.reader().frames(&wanted.series, &last)) {
+            Ok(mut frames) => {
+                frames.reverse();
+                adopt(wanted.clone(), bundle, &frames, channels, spec).map_err(|fault| fault.to_string())
+            }
+            Err(fault) => Err(format!("its rows could not be read: {fault}")),
+        };
+        Some(match adopted {
+            Ok(trained) => Answer::Trained(Box::new(trained)),
+            Err(reason) => Answer::Failed { wanted: wanted.clone(), reason },
+        })
+    }
+
     /// Makes the stored model that a person picked ready to take over.
     fn adopt(&self, job: FitJob, runtime: &Handle) -> Answer {
         let FitJob { wanted, channels, spec, .. } = job;
         let series = wanted.series.clone();
-        let last =
-            RowQuery { end: Some(wanted.to.plus_ms(1)), limit: ADOPT_ROWS, newest_first: true, ..RowQuery::default() };
+        let last = last_rows(wanted.to, ADOPT_ROWS);
         let read = async {
             let model_id = wanted.model.as_deref().unwrap_or_default();
             let bytes = self.store.load_bundle(model_id).await.map_err(|fault| fault.to_string())?;
@@ -184,4 +216,9 @@ impl Trainer {
             Err(reason) => Answer::Failed { wanted, reason },
         }
     }
+}
+
+/// The last `limit` rows up to a time, newest first.
+fn last_rows(to: Timestamp, limit: u32) -> RowQuery {
+    RowQuery { end: Some(to.plus_ms(1)), limit, newest_first: true, ..RowQuery::default() }
 }

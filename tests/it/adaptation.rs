@@ -45,6 +45,7 @@ fn spec(warm_up: WarmUp, alarm_budget: &str) -> SeriesSpec {
         warm_up,
         channels_max: 64,
         silence_after_ms: 60_000,
+        shares_model: false,
         keeps_latents: false,
     }
 }

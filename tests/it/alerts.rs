@@ -30,6 +30,7 @@ fn spec() -> SeriesSpec {
         warm_up: WarmUp::Rows(500),
         channels_max: 64,
         silence_after_ms: 60_000,
+        shares_model: false,
         keeps_latents: false,
     }
 }

@@ -31,6 +31,7 @@ fn spec(stride: Stride) -> SeriesSpec {
         warm_up: WarmUp::Rows(WARM_UP),
         channels_max: 64,
         silence_after_ms: i64::MAX,
+        shares_model: false,
         keeps_latents: false,
     }
 }

@@ -31,6 +31,7 @@ fn spec(warm_up: WarmUp) -> SeriesSpec {
         warm_up,
         channels_max: 64,
         silence_after_ms: 60_000,
+        shares_model: false,
         keeps_latents: false,
     }
 }
@@ -261,4 +262,55 @@ fn a_picked_model_judges_from_the_next_row_on_for_good_and_over_a_restart() {
     last.extend(restarted.run(754..759));
     assert_eq!(take_overs(&last).iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), [other.as_str()]);
     assert!(!restarted.pipeline.activate(&SeriesId::parse("stranger").unwrap(), &other).0);
+}
+
+/// Models by series, in the order in which they took over.
+fn models_by_series(outcomes: &[Outcome]) -> BTreeMap<String, Vec<String>> {
+    let mut models: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for outcome in outcomes {
+        if let Outcome::TakeOver(take_over) = outcome {
+            models.entry(take_over.series.to_string()).or_default().push(take_over.model_id.clone());
+        }
+    }
+    models
+}
+
+#[test]
+fn series_of_a_kind_are_judged_by_one_model_when_they_share_it() {
+    let pumps = ["pump-1", "pump-2", "pump-3"].map(|name| SeriesId::parse(name).unwrap());
+    let outcomes_of = |shares_model: bool| {
+        let spec = SeriesSpec { shares_model, ..spec(WarmUp::Ladder) };
+        let mut replay = Replay::new(Pipeline::new(vec![spec], 10));
+        let mut outcomes = Vec::new();
+        for row in 0..300 {
+            for (i, pump) in pumps.iter().enumerate() {
+                // The third one begins late, when the others have learned 250 rows.
+                if i < 2 || row >= 200 {
+                    // Each has noise of its own.
+                    let readings = message(pump, row, false).into_iter().map(|reading| Reading {
+                        value: reading.value + 0.01 * (row * (i as i64 + 3) % 7) as f64,
+                        ..reading
+                    });
+                    let readings: Vec<Reading> = readings.collect();
+                    let mut silent = |_: &SeriesId, _| ControlFlow::Continue(());
+                    outcomes.extend(replay.on_message(0, &readings, readings[0].at, &mut silent).unwrap());
+                }
+            }
+        }
+        outcomes
+    };
+    let shared = outcomes_of(true);
+    let models = models_by_series(&shared);
+    let first = &models["pump-1"];
+    assert_eq!(first.len(), 3, "fitted at 50, 100 and 250 rows");
+    assert_eq!(&models["pump-2"], first, "the second one asks at the same rows and is given the same models");
+    assert_eq!(models["pump-3"], [first[2].clone()], "at its 50th row the third one gets the newest");
+    let n_scores = |name: &str| {
+        let is_of = |o: &&Outcome| matches!(o, Outcome::Score { series, .. } if series.as_str() == name);
+        shared.iter().filter(is_of).count()
+    };
+    assert_eq!(n_scores("pump-2"), n_scores("pump-1"), "everyone has scores of its own");
+    assert!(n_scores("pump-3") > 40, "{}", n_scores("pump-3"));
+    let apart = models_by_series(&outcomes_of(false));
+    assert_ne!(apart["pump-1"], apart["pump-2"], "without sharing each learns its own rows");
 }

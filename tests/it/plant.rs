@@ -26,6 +26,7 @@ fn judge(seed: u64, n_live_rows: usize) -> Report {
         warm_up: WarmUp::Rows(WARM_UP_ROWS as u64),
         channels_max: 64,
         silence_after_ms: 60_000,
+        shares_model: false,
         keeps_latents: false,
     };
     let mut replay = Replay::new(Pipeline::new(vec![spec], MACHINES.len()));

@@ -51,6 +51,7 @@ fn spec(members: &[Member], power: PowerSpec) -> SeriesSpec {
         warm_up: WarmUp::Rows(1000),
         channels_max: 64,
         silence_after_ms: 60_000,
+        shares_model: false,
         keeps_latents: false,
     }
 }

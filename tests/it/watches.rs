@@ -44,6 +44,7 @@ fn spec(watches: WatchSpec) -> SeriesSpec {
         warm_up: WarmUp::Rows(300),
         channels_max: 64,
         silence_after_ms: 60_000,
+        shares_model: false,
         keeps_latents: false,
     }
 }

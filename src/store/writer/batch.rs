@@ -104,7 +104,12 @@ impl<'a> Batch<'a> {
                     .and_modify(|old| *old = if new.0 >= old.0 { new } else { *old })
                     .or_insert(new);
             }
-            Outcome::Model { series, bundle } => self.models.push((number, series, bundle)),
+            Outcome::Model { series, bundle } => {
+                let is_new = self.models.iter().all(|(_, _, other)| other.id() != bundle.id());
+                if is_new && !known.models.contains(bundle.id()) {
+                    self.models.push((number, series, bundle));
+                }
+            }
             Outcome::TakeOver(take_over) => self.take_overs.push((number, take_over)),
             Outcome::Budget(row) => drop(self.budgets.insert(number, row)),
             Outcome::Shift { deed, .. } => self.shifts.push((number, deed)),
@@ -147,6 +152,7 @@ impl<'a> Batch<'a> {
             known.numbers.insert(series.clone(), number);
             known.progress.insert(number, Progress::default());
         }
+        known.models.extend(self.models.iter().map(|(_, _, bundle)| bundle.id().to_owned()));
         for (number, (_, now)) in self.progress {
             known.progress.insert(number, now);
         }

@@ -1,6 +1,6 @@
 //! What the writer remembers of each series, so that a batch needs no lookup: its number, and how far its rows go.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sqlx::SqliteConnection;
 
@@ -22,6 +22,8 @@ pub(super) struct Known {
     pub(super) progress: HashMap<i64, Progress>,
     /// Times of the rows in `open_rows`; empty ones are left out.
     pub(super) open: HashMap<i64, BTreeSet<i64>>,
+    /// Models written since the start: one that many series share is encoded once.
+    pub(super) models: HashSet<String>,
 }
 
 type ProgressRow = (i64, String, Option<i64>, i64, Option<i64>, Option<i64>);
