@@ -1,0 +1,36 @@
+//! What the benchmarks of the whole service share: packets of MQTT 5, a scripted broker, mosquitto, a client of it, and
+//! the program itself with its counters.
+
+// Each benchmark uses a part of it.
+#![allow(dead_code)]
+
+pub(crate) mod mqtt;
+pub(crate) mod scripted;
+pub(crate) mod service;
+
+pub(crate) const CHANNELS: usize = 8;
+/// 2026-11-24T12:00:00Z.
+pub(crate) const NOON_MS: i64 = 1_795_521_600_000;
+
+pub(crate) fn argument(name: &str, default: &str) -> String {
+    let mut arguments = std::env::args().skip_while(|argument| argument != name);
+    arguments.nth(1).unwrap_or_else(|| default.to_owned())
+}
+
+pub(crate) fn number(name: &str, default: &str) -> usize {
+    argument(name, default).parse().unwrap_or_else(|_| panic!("{name} takes a number"))
+}
+
+/// One JSON object for one row of one series: coupled waves with noise; a fault adds to the first channel.
+pub(crate) fn payload(series: usize, row: usize, at_ms: i64, channels: usize, fault: f64) -> String {
+    let noise = |channel: usize| ((row * 7919 + series * 104_729 + channel * 1_299_709) % 1000) as f64 / 2500.0;
+    let wave = |channel: usize| 20.0 + 5.0 * (row as f64 * 0.2 + channel as f64 * 0.7).sin() + noise(channel);
+    let value = |c: usize| wave(c) + if c == 0 { fault } else { 0.0 };
+    let members: Vec<String> = (0..channels).map(|c| format!("\"channel_{c}\":{:.3}", value(c))).collect();
+    format!("{{\"t\":{at_ms},{}}}", members.join(","))
+}
+
+/// The value below which a share of the sorted values lies.
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
+    sorted[((sorted.len() - 1) as f64 * share).round() as usize]
+}

@@ -1,0 +1,68 @@
+"""Cost against series, channels and window, by the whole service; and against rows in the database. Draws one SVG each.
+
+    python benches/growth.py OUT_DIR
+
+Runs `cargo bench --bench end_to_end` and `--bench service -- database`; the cost of a window is processor time.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+# The option that grows, its values, and what stays.
+SWEEPS = {
+    "series": ("--series", [10, 100, 1000, 10000], ["--shared"], lambda n: max(200_000 // n, 10)),
+    "channels": ("--channels", [1, 4, 16, 64], ["--series", "10"], lambda n: 4000),
+    "window": ("--window", [16, 64, 256, 512], ["--series", "10"], lambda n: 2000),
+}
+SIDE, EDGE = 320, 48
+
+
+def bench(name, *options):
+    command = ["cargo", "bench", "--locked", "--quiet", "--bench", name, "--", *map(str, options)]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    print(text, end="", flush=True)
+    return text
+
+
+def plot(path, title, unit, points):
+    """Log-log, with a dashed line of linear growth through the first point."""
+    from math import log10
+
+    xs, ys = [log10(x) for x, _ in points], [log10(y) for _, y in points]
+    low, high = min(ys) - 0.2, max(max(ys) + 0.2, min(ys) + 1)
+    at_x = lambda x: EDGE + (x - xs[0]) / (xs[-1] - xs[0]) * (SIDE - 2 * EDGE)
+    at_y = lambda y: SIDE - EDGE - (y - low) / (high - low) * (SIDE - 2 * EDGE)
+    line = " ".join(f"{at_x(x):.1f},{at_y(y):.1f}" for x, y in zip(xs, ys))
+    # Where linear growth leaves the picture.
+    end = min(xs[-1], xs[0] + high - ys[0])
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE} {SIDE}" font-family="sans-serif" font-size="11">',
+             f'<rect width="{SIDE}" height="{SIDE}" fill="white"/>',
+             f'<text x="{EDGE}" y="20" font-size="13">{title}</text>',
+             f'<text x="{EDGE}" y="36" fill="#666">{unit}; dashed: linear</text>',
+             f'<path d="M{EDGE} {EDGE}V{SIDE - EDGE}H{SIDE - EDGE}" fill="none" stroke="#999"/>',
+             f'<path d="M{at_x(xs[0]):.1f} {at_y(ys[0]):.1f}L{at_x(end):.1f} {at_y(ys[0] + end - xs[0]):.1f}" '
+             'stroke="#bbb" stroke-dasharray="4 3"/>',
+             f'<polyline points="{line}" fill="none" stroke="#1f77b4" stroke-width="2"/>']
+    for (x, y), lx, ly in zip(points, xs, ys):
+        parts.append(f'<circle cx="{at_x(lx):.1f}" cy="{at_y(ly):.1f}" r="3" fill="#1f77b4"/>')
+        parts.append(f'<text x="{at_x(lx):.1f}" y="{at_y(ly) - 7:.1f}" text-anchor="middle">{y:g}</text>')
+        parts.append(f'<text x="{at_x(lx):.1f}" y="{SIDE - EDGE + 15}" text-anchor="middle">{x:,}</text>')
+    path.write_text("\n".join([*parts, "</svg>", ""]), encoding="utf-8")
+
+
+def main():
+    out = pathlib.Path(sys.argv[1])
+    for name, (option, values, others, rows) in SWEEPS.items():
+        points = []
+        for value in values:
+            text = bench("end_to_end", option, value, *others, "--rows", rows(value))
+            points.append((value, float(re.search(r"([0-9.]+) us of processor a window", text).group(1))))
+        plot(out / f"growth-{name}.svg", f"cost of a window by {name}", "µs of processor", points)
+    text = bench("service", "database")
+    rows = re.findall(r"(\d+) rows, .* 2,000 rows ([0-9.]+) ms, 1,000 rows read ([0-9.]+) ms", text)
+    plot(out / "growth-database.svg", "a commit of 2,000 rows by rows stored", "ms", [(int(n), float(ms)) for n, ms, _ in rows])
+
+
+if __name__ == "__main__":
+    main()
