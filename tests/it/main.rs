@@ -28,6 +28,7 @@ mod metrics;
 mod migrations;
 mod mosquitto;
 mod mqtt;
+mod network_docs;
 mod networks;
 mod notify;
 mod numerics;
