@@ -11,6 +11,7 @@ holds are not repeated.
 """
 import argparse
 import csv
+import functools
 import json
 import os
 import subprocess
@@ -38,22 +39,35 @@ def evaluate(a, name, config, contenders, extra=()):
         return json.load(f)
 
 
-def referee(a, folder, column):
-    """The referee on a folder of scores: one row per series, and the lines it prints, for all and for each half."""
-    out, lines = os.path.join(folder, column + ".csv"), {}
-    for half in ("", "1", "2"):
-        path = out if not half else out + ".half" + half
-        command = [sys.executable, os.path.join(a.referee, "evaluate.py"), "--data", a.data, "--scores", folder,
-                   "--column", column, "--alarm-column", "is_anomalous", "--out", path, "--source", *a.source]
-        done = subprocess.run(command + (["--half", half] if half else []), capture_output=True, text=True, check=True)
-        lines[half] = done.stdout
+@functools.cache
+def referee(data, scripts, folder, column, half, *wanted):
+    """The referee on a folder of scores of some sources, of one half or of both: the file of its rows, what it prints."""
+    path = os.path.join(folder, column + ".csv") + (".half" + half if half else "")
+    command = [sys.executable, os.path.join(scripts, "evaluate.py"), "--data", data, "--scores", folder,
+               "--column", column, "--alarm-column", "is_anomalous", "--out", path, "--source", *wanted]
+    command += ["--half", half] if half else []
+    return path, subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def judged(a, folder, column):
+    """One row per series of a folder of scores, with the half it belongs to."""
+    out, _ = referee(a.data, a.referee, folder, column, "", *a.source)
     with open(out, newline="") as f:
         rows = list(csv.DictReader(f))
     with open(os.path.join(a.data, "MANIFEST.csv"), newline="") as f:
         half_of = {row["file"]: row.get("half", "") for row in csv.DictReader(f)}
     for row in rows:
         row["half"] = half_of.get(row["file"], "")
-    return rows, lines
+    return rows
+
+
+def skab_protocol(a, folder, column):
+    """F1, and the share of normal rows in alert, by the SKAB protocol: all series, half 1, half 2."""
+    if "SKAB" not in a.source:
+        return "", ""
+    lines = [referee(a.data, a.referee, folder, column, half, "SKAB")[1] for half in ("", "1", "2")]
+    words = [line.split("SKAB protocol: F1 ")[-1].split() for line in lines]
+    return " / ".join(w[0] for w in words), " / ".join(w[2] for w in words)
 
 
 def mean_of_means(rows, column, half):
@@ -74,7 +88,7 @@ def by_halves(value, digits, scale=1.0, sign=""):
 def ranking(a, runs, say):
     say("| VUS-PR | all (half 1 / half 2) |\n| --- | --- |")
     for title, folder, column in runs:
-        rows, _ = referee(a, folder, column)
+        rows = judged(a, folder, column)
         say(f"| {title} | {by_halves(lambda half: mean_of_means(rows, 'VUS-PR', half), 3)} |")
     say("")
 
@@ -88,20 +102,19 @@ def alarms(a, documents, say):
     say("| budget | onset recall | openings/10k | in alert before the first event | realised/promised | SKAB F1 "
         "| SKAB FAR |\n| --- | --- | --- | --- | --- | --- | --- |")
     for budget, (folder, document) in documents.items():
-        rows, lines = referee(a, folder, "live_score")
-        skab = {h: text.split("SKAB protocol: F1 ")[-1].split() for h, text in lines.items() if "SKAB protocol" in text}
+        rows = judged(a, folder, "live_score")
         cell = {name: by_halves(lambda half: mean_of_means(rows, name, half), 2)
                 for name in ("onset_recall", "openings_per_10k")}
         before = by_halves(lambda half: summary_of(document, half)["means"]["time_in_alert_before"], 1, 100, " %")
         ratio = by_halves(lambda half: summary_of(document, half)["realised_per_promised"], 2)
-        f1, far = (" / ".join(skab[h][i] for h in ("", "1", "2") if h in skab) for i in (0, 2))
+        f1, far = skab_protocol(a, folder, "live_score")
         say(f"| 1/{budget} | {cell['onset_recall']} | {cell['openings_per_10k']} | {before} | {ratio} | {f1} | {far} |")
     say("")
 
 
 def sources(a, folder, say):
-    live, _ = referee(a, folder, "live_score")
-    settled, _ = referee(a, folder, "settled_score")
+    live = judged(a, folder, "live_score")
+    settled = judged(a, folder, "settled_score")
     say("| source | series | live | settled | onset recall | openings/10k | in alert |\n"
         "| --- | --- | --- | --- | --- | --- | --- |")
     for source in a.source:

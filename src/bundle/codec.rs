@@ -13,13 +13,14 @@ use sha2::{Digest, Sha256};
 use super::{ModelBundle, Provenance};
 use crate::detector::{Detector, Member, MemberError, MemberParts, Normaliser, Scaler, Switches, Tensor, rebuild};
 use crate::series::ChannelName;
+use crate::stats::Residual;
 use crate::verdict::{Calibration, SmoothingSpec, StuckCalibration, StuckFloor, StuckSpec};
 
 /// Version of the format; rises when an older program could misread it.
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 /// Key of the metadata line.
 const METADATA_KEY: &str = "kilter";
-/// Name of the calibration array.
+/// Name of the calibration array, `[2, row]`: fused residuals, then runners-up.
 const CALIBRATION: &str = "calibration.rows";
 /// Name of the array that marks switches, `[channel]`: 1 where a channel is one.
 const SWITCHES: &str = "switches";
@@ -47,8 +48,8 @@ pub enum DecodeBundleError {
     /// A safetensors file of something else.
     #[error("a safetensors file without the metadata key {METADATA_KEY:?} is no model bundle")]
     NotABundle,
-    /// Written by a newer program.
-    #[error("the bundle has format version {found}, this program reads up to {FORMAT_VERSION}")]
+    /// Written by a newer or a much older program.
+    #[error("the bundle has format version {found}, this program reads {FORMAT_VERSION}")]
     Version {
         /// Version found.
         found: u32,
@@ -164,10 +165,15 @@ impl ModelBundle {
         let stuck = |of: &dyn Fn(&StuckFloor) -> f64| -> Vec<f64> {
             self.stuck.floors.iter().map(|floor| floor.as_ref().map_or(NO_FLOOR, of)).collect()
         };
+        let held_out = |of: fn(&Residual) -> f64| -> Vec<f64> { self.calibration.rows.iter().map(of).collect() };
         let is_switch: Vec<f64> = switches.is_switch.iter().map(|is| f64::from(u8::from(*is))).collect();
         let levels: Vec<f64> = normaliser.levels.iter().chain([&normaliser.baseline]).flatten().copied().collect();
         vec![
-            doubles(CALIBRATION, vec![self.calibration.rows.len()], self.calibration.rows.clone()),
+            doubles(
+                CALIBRATION,
+                vec![2, self.calibration.n_rows()],
+                [held_out(|row| row.fused), held_out(|row| row.runner_up)].concat(),
+            ),
             doubles(LEVELS, vec![normaliser.levels.len() + 1, n_channels], levels),
             doubles(STUCK, vec![2, n_channels], [stuck(&|f| f.range), stuck(&|f| f.rows as f64)].concat()),
             doubles(SWITCHES, vec![n_channels], is_switch),
@@ -191,7 +197,7 @@ impl ModelBundle {
             return Err(DecodeBundleError::Checksum { found, expected: expected.to_owned() });
         }
         let version: VersionOnly = serde_json::from_str(json).map_err(|e| unreadable(e.to_string()))?;
-        if version.format_version > FORMAT_VERSION {
+        if version.format_version != FORMAT_VERSION {
             return Err(DecodeBundleError::Version { found: version.format_version });
         }
         let header: Header = serde_json::from_str(json).map_err(|e| unreadable(e.to_string()))?;
@@ -219,8 +225,10 @@ fn assemble(header: Header, file: &SafeTensors<'_>, id: String) -> Result<ModelB
     let floor =
         |(range, rows): (&f64, &f64)| (*range >= 0.0).then_some(StuckFloor { range: *range, rows: *rows as usize });
     let floors = floors[..n_channels].iter().zip(&floors[n_channels..]).map(floor).collect();
-    let n_rows = file.tensor(CALIBRATION).map_or(0, |t| t.shape().iter().product());
-    let rows = doubles(file, CALIBRATION, &[n_rows])?;
+    let n_rows = file.tensor(CALIBRATION).map_or(0, |t| t.shape().last().copied().unwrap_or(0));
+    let held_out = doubles(file, CALIBRATION, &[2, n_rows])?;
+    let row = |(fused, runner_up): (&f64, &f64)| Residual { fused: *fused, runner_up: *runner_up };
+    let rows = held_out[..n_rows].iter().zip(&held_out[n_rows..]).map(row).collect();
     let mut members = Vec::with_capacity(header.members.len());
     for (index, member) in header.members.into_iter().enumerate() {
         let mut tensors = Vec::with_capacity(member.tensors.len());

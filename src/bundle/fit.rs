@@ -186,7 +186,7 @@ pub fn fit_with(
         settle_delay_rows: spec.settle_delay_rows,
         acceptance_rows: spec.score_acceptance_rows,
     };
-    let calibration = Calibration::fit(held_out.fused(&normaliser, &switches), smoothing);
+    let calibration = Calibration::fit(held_out.row_residuals(&normaliser, &switches), smoothing);
     let detector = Detector { scaler, members: fitted, normaliser, switches, n_time, n_channels };
     let stuck = stuck(input, &is_used);
     let provenance = Provenance {

@@ -4,7 +4,8 @@
 //! u[t] = mean over c of exp( mean over m of ln( q_m[t, c] / v[m, c] + 1e-4 ) )
 //! ```
 //! q is the squared residual of the row's cell, v its mean over held-out rows. The geometric mean asks the members to
-//! agree. Missing cells enter the window as 0 (the mean) and leave every average; [`Switches`] enter it as they are and
+//! agree. Beside it stands the runner-up, the second highest over m of the mean over c of q_m[t, c] / v[m, c]: what two
+//! members see plainly and the others do not see at all is little in the geometric mean and much in this one. Missing cells enter the window as 0 (the mean) and leave every average; [`Switches`] enter it as they are and
 //! leave the mean over c.
 
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FittedMember, MemberScratch, Scaler, Switches};
 use crate::series::Window;
-use crate::stats::median;
+use crate::stats::{Residual, median};
 
 /// Added to every normalised residual: a member that is exactly right must not veto the others.
 const AGREEMENT_FLOOR: f64 = 1e-4;
@@ -42,12 +43,14 @@ impl Normaliser {
 /// What the members say about one row.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FusedRow {
-    /// The fused residual u, above 0 and finite.
-    pub fused: f64,
+    /// The fused residual u and the runner-up.
+    pub residual: Residual,
     /// Mean normalised squared z-score, not smoothed.
     pub baseline: f64,
     /// Mean squared residual over the present channels, in scaled units, `[member]`.
     pub member_errors: Vec<f64>,
+    /// Mean over the present channels of the residuals in units of their levels, `[member]`.
+    pub member_residuals: Vec<f64>,
     /// Share of u owed to each channel, `[channel]`; sums to 1; 0 where missing.
     pub contributions: Vec<f32>,
     /// Share of each member in the normalised residuals, `[member]`; sums to 1.
@@ -161,6 +164,8 @@ pub(super) fn fuse(residuals: &[f32], present: &[bool], levels: &[Vec<f64>], out
     let n_present = present.iter().filter(|p| **p).count().max(1) as f64;
     out.member_errors.clear();
     out.member_errors.resize(n_members, 0.0);
+    out.member_residuals.clear();
+    out.member_residuals.resize(n_members, 0.0);
     out.member_contributions.clear();
     out.member_contributions.resize(n_members, 0.0);
     out.contributions.clear();
@@ -170,21 +175,33 @@ pub(super) fn fuse(residuals: &[f32], present: &[bool], levels: &[Vec<f64>], out
         let mut log_sum = 0.0;
         for m in 0..n_members {
             let residual = f64::from(residuals[m * n_channels + c]);
-            let normalised = residual / levels[m][c] + AGREEMENT_FLOOR;
+            let in_levels = residual / levels[m][c];
+            let normalised = in_levels + AGREEMENT_FLOOR;
             log_sum += normalised.ln();
             out.member_errors[m] += residual;
+            out.member_residuals[m] += in_levels;
             out.member_contributions[m] += normalised as f32;
         }
         let term = (log_sum / n_members as f64).exp();
         out.contributions[c] = term as f32;
         sum += term;
     }
-    out.fused = sum / n_present;
-    for error in &mut out.member_errors {
-        *error /= n_present;
+    for mean in out.member_errors.iter_mut().chain(&mut out.member_residuals) {
+        *mean /= n_present;
     }
+    out.residual = Residual { fused: sum / n_present, runner_up: runner_up(&out.member_residuals) };
     share_out(&mut out.contributions);
     share_out(&mut out.member_contributions);
+}
+
+/// The second highest of the members' residuals; of a single member its own.
+fn runner_up(residuals: &[f64]) -> f64 {
+    let (mut highest, mut second) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
+    for &residual in residuals {
+        second = second.max(residual.min(highest));
+        highest = highest.max(residual);
+    }
+    if residuals.len() == 1 { highest } else { second }
 }
 
 /// Mean over the present cells of a scaled row of z² by its level.
@@ -216,12 +233,22 @@ mod tests {
         fuse(&[2.0, 2.0, 8.0, 9.0], &[true, true], &levels, &mut row);
         let term = |a: f64, b: f64| (((a + 1e-4).ln() + (b + 1e-4).ln()) / 2.0).exp();
         let (first, second) = (term(2.0, 2.0), term(1.0, 9.0));
-        assert!((row.fused - (first + second) / 2.0).abs() < 1e-9);
+        assert!((row.residual.fused - (first + second) / 2.0).abs() < 1e-9);
         assert!((f64::from(row.contributions[0]) - first / (first + second)).abs() < 1e-6);
         assert_eq!(row.member_errors, vec![2.0, 8.5]);
+        // Means in levels are 1.5 and 5.5: the lower of two is the runner-up.
+        assert_eq!((row.member_residuals.clone(), row.residual.runner_up), (vec![1.5, 5.5], 1.5));
         fuse(&[2.0, 2.0, 8.0, 9.0], &[true, false], &levels, &mut row);
-        assert!((row.fused - first).abs() < 1e-9);
+        assert!((row.residual.fused - first).abs() < 1e-9);
         assert_eq!(row.contributions, vec![1.0, 0.0]);
+    }
+
+    #[test]
+    fn the_runner_up_is_second_wherever_it_stands() {
+        assert_eq!(runner_up(&[7.0]), 7.0);
+        for residuals in [[9.0, 4.0, 1.0], [4.0, 9.0, 1.0], [1.0, 4.0, 9.0], [9.0, 1.0, 4.0], [4.0, 4.0, 1.0]] {
+            assert_eq!(runner_up(&residuals), 4.0, "{residuals:?}");
+        }
     }
 
     #[test]

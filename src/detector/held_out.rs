@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::fusion::{FusedRow, fuse};
 use super::{FittedMember, MemberError, MemberScratch, Normaliser, Switches, TrainingRows};
+use crate::stats::Residual;
 
 /// Fewest windows from which a fold's members are fitted.
 const WINDOWS_MIN: usize = 12;
@@ -79,9 +80,9 @@ impl HeldOut {
         self.residuals.insert(position, residuals);
     }
 
-    /// The fused residual u of every judged row, in which switches do not count: the training rows show nothing else of
+    /// The residual of every judged row, in which switches do not count: the training rows show nothing else of
     /// them than off and on. Rows without another present cell are left out.
-    pub fn fused(&self, normaliser: &Normaliser, switches: &Switches) -> Vec<f64> {
+    pub fn row_residuals(&self, normaliser: &Normaliser, switches: &Switches) -> Vec<Residual> {
         let (n_channels, n_members) = (self.n_channels, self.residuals.len());
         let mut row = FusedRow::default();
         let mut cells = vec![0.0; n_members * n_channels];
@@ -98,7 +99,7 @@ impl HeldOut {
                     *counted = *present && !is_switch;
                 }
                 fuse(&cells, &counted, &normaliser.levels, &mut row);
-                counted.contains(&true).then_some(row.fused)
+                counted.contains(&true).then_some(row.residual)
             })
             .collect()
     }

@@ -354,7 +354,7 @@ fn fused(detector: &Detector, members: &[usize], residuals: &[f32]) -> Vec<f64> 
             cells.clear();
             members.iter().for_each(|m| cells.extend_from_slice(&all[m * n_channels..(m + 1) * n_channels]));
             fuse(&cells, &counted, &levels, &mut row);
-            row.fused
+            row.residual.fused
         })
         .collect()
 }

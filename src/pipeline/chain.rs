@@ -12,7 +12,7 @@ use super::{ScoreRow, SettledRow};
 use crate::bundle::ModelBundle;
 use crate::detector::{FusedRow, Member, RowScratch};
 use crate::series::{Cell, Frame, Timestamp, WindowBuffer};
-use crate::stats::Ewma;
+use crate::stats::{Ewma, Residual};
 use crate::verdict::{DecisionSpec, FalseAlarms, Judge, JudgeState, LevelShift, RowJudgement, StuckWatch, Verdict};
 
 thread_local! {
@@ -21,7 +21,7 @@ thread_local! {
 }
 
 /// Version of the saved state; an older one starts the chain anew.
-const STATE_VERSION: u32 = 2;
+const STATE_VERSION: u32 = 3;
 
 /// Whether a row belongs to the training rows of its model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,8 +164,8 @@ impl Chain {
         }
         let row = &scratch.row;
         let judgement = match phase {
-            Phase::Training => self.judge.warm(frame.at, row.fused),
-            Phase::Scoring => self.judge.on_row(frame.at, row.fused),
+            Phase::Training => self.judge.warm(frame.at, row.residual),
+            Phase::Scoring => self.judge.on_row(frame.at, row.residual),
         };
         let baseline_error = self.baseline.push(row.baseline);
         Judged {
@@ -177,18 +177,18 @@ impl Chain {
         }
     }
 
-    /// Fused residuals of rows, oldest first, one for each that ends a full window; nothing of the chain changes.
-    pub fn fused_of(&self, frames: &[Frame]) -> Vec<f64> {
+    /// Residuals of rows, oldest first, one for each that ends a full window; nothing of the chain changes.
+    pub fn residuals_of(&self, frames: &[Frame]) -> Vec<Residual> {
         let mut window = WindowBuffer::new(self.bundle.n_time(), self.channel_indexes.clone());
         let mut scratch = RowScratch::default();
-        let mut fused = Vec::with_capacity(frames.len());
+        let mut residuals = Vec::with_capacity(frames.len());
         for frame in frames {
             let is_scored = window.push(frame).is_some_and(|window| self.bundle.detector.score(window, &mut scratch));
             if is_scored {
-                fused.push(scratch.row.fused);
+                residuals.push(scratch.row.residual);
             }
         }
-        fused
+        residuals
     }
 
     /// Takes what false alarms have taught, in place of what was told before.

@@ -8,7 +8,7 @@ use crate::series::{Stride, Timestamp};
 use crate::verdict::{AlertMachine, DecisionSpec, FalseAlarms, SeriesState};
 
 /// Written before the bytes; another number means another layout.
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 /// Why bytes are not a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -11,6 +11,7 @@ use super::rebuild::{is_gap, resume_chain};
 use super::training::channel_indexes;
 use crate::bundle::ModelBundle;
 use crate::series::{ChannelName, Frame, Timestamp};
+use crate::stats::Residual;
 use crate::verdict::{Alert, DecisionSpec, FalseAlarms};
 
 /// What the store kept around an alert.
@@ -277,26 +278,26 @@ pub struct Rejudged<'a> {
 }
 
 impl Rejudged<'_> {
-    /// Fused residuals of rows, oldest first: one for each row that ends a full window.
+    /// Residuals of rows, oldest first: one for each row that ends a full window.
     ///
     /// # Errors
     /// When a channel of the model is unknown to the series.
-    pub fn fused(&self, frames: &[Frame]) -> Result<Vec<f64>, String> {
+    pub fn residuals(&self, frames: &[Frame]) -> Result<Vec<Residual>, String> {
         let indexes = channel_indexes(&self.bundle.channels, self.channels).ok_or("a channel of it is unknown")?;
-        Ok(Chain::new(Arc::clone(self.bundle), self.decision, indexes).fused_of(frames))
+        Ok(Chain::new(Arc::clone(self.bundle), self.decision, indexes).residuals_of(frames))
     }
 
-    /// What false alarms come to, from the fused residuals of each.
-    pub fn gather(&self, spans: &[Vec<f64>]) -> FalseAlarms {
+    /// What false alarms come to, from the residuals of each.
+    pub fn gather(&self, spans: &[Vec<Residual>]) -> FalseAlarms {
         FalseAlarms::gather(&self.bundle.calibration, self.decision.betting.block_rows, spans)
     }
 
-    /// True when a judge that knows these false alarms opens an alert within rows of these fused residuals.
-    pub fn opens(&self, fused: &[f64], false_alarms: &FalseAlarms) -> bool {
+    /// True when a judge that knows these false alarms opens an alert within rows of these residuals.
+    pub fn opens(&self, residuals: &[Residual], false_alarms: &FalseAlarms) -> bool {
         let mut judge = crate::verdict::Judge::new(Arc::clone(&self.bundle.calibration), self.decision);
         judge.learn(false_alarms);
-        let rows = fused.iter().enumerate();
-        let mut judged = rows.map(|(row, fused)| judge.on_row(Timestamp::from_ms(row as i64), *fused));
+        let rows = residuals.iter().enumerate();
+        let mut judged = rows.map(|(row, residual)| judge.on_row(Timestamp::from_ms(row as i64), *residual));
         judged.any(|judgement| judgement.is_anomalous)
     }
 }

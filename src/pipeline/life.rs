@@ -49,7 +49,7 @@ impl Judging {
 impl Judging {
     /// Lets false alarms teach the judge; what they come to under its model.
     fn teach(&mut self, false_alarms: &[FalseAlarm], spec: &SeriesSpec) -> FalseAlarms {
-        let spans: Vec<Vec<f64>> = false_alarms.iter().map(|alarm| self.chain.fused_of(&alarm.frames)).collect();
+        let spans: Vec<_> = false_alarms.iter().map(|alarm| self.chain.residuals_of(&alarm.frames)).collect();
         let taught = FalseAlarms::gather(&self.bundle.calibration, spec.decision.betting.block_rows, &spans);
         self.chain.learn(&taught);
         taught

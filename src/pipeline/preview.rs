@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::Rejudged;
 use crate::bundle::ModelBundle;
 use crate::series::{ChannelName, Frame};
+use crate::stats::Residual;
 use crate::verdict::{Alert, AlertId, DecisionRule, DecisionSpec};
 
 /// What a label would do.
@@ -46,22 +47,26 @@ pub fn preview_label(
         return Ok(effect);
     }
     let judge = Rejudged { bundle, channels, decision };
-    let mut fused = Vec::with_capacity(alerts.len());
+    let mut residuals = Vec::with_capacity(alerts.len());
     for (_, frames) in alerts {
-        fused.push(judge.fused(frames)?);
+        residuals.push(judge.residuals(frames)?);
     }
     let called_false = |with_label: bool| {
         let is_false = |alert: &Alert| match with_label && alert.id == *labelled {
             true => label == Some(false),
             false => alert.label == Some(false),
         };
-        let spans: Vec<Vec<f64>> =
-            alerts.iter().zip(&fused).filter(|((alert, _), _)| is_false(alert)).map(|(_, f)| f.clone()).collect();
+        let spans: Vec<Vec<Residual>> = alerts
+            .iter()
+            .zip(&residuals)
+            .filter(|((alert, _), _)| is_false(alert))
+            .map(|(_, rows)| rows.clone())
+            .collect();
         judge.gather(&spans)
     };
     let (now, then) = (called_false(false), called_false(true));
-    for ((alert, _), fused) in alerts.iter().zip(&fused) {
-        let (opens_now, opens_then) = (judge.opens(fused, &now), judge.opens(fused, &then));
+    for ((alert, _), residuals) in alerts.iter().zip(&residuals) {
+        let (opens_now, opens_then) = (judge.opens(residuals, &now), judge.opens(residuals, &then));
         if alert.id == *labelled {
             effect.is_learned = !opens_then;
             continue;

@@ -13,6 +13,7 @@ use super::{FitWanted, SeriesSpec, Trained};
 use crate::bundle::{FitError, ModelBundle};
 use crate::detector::RowScratch;
 use crate::series::{ChannelName, Frame, Timestamp, WindowBuffer};
+use crate::stats::Residual;
 use crate::verdict::{Calibration, SlowBaseline};
 
 /// A model with the clean rows of `frames`, oldest first, added to its calibration. Its chain has seen nothing: the one in
@@ -34,7 +35,7 @@ pub fn recalibrate(
         return Err(nothing);
     }
     let to = wanted.to;
-    let rows: Vec<f64> = bundle.calibration.rows.iter().copied().chain(added).collect();
+    let rows: Vec<Residual> = bundle.calibration.rows.iter().copied().chain(added).collect();
     let calibration = Calibration::fit(rows, bundle.calibration.smoothing.clone());
     let bundle = Arc::new(bundle.with_calibration(calibration, to));
     let decision = spec.decision_for(bundle.calibration.n_rows());
@@ -42,19 +43,22 @@ pub fn recalibrate(
     Ok(Trained { wanted, bundle, chain })
 }
 
-/// Fused residuals of the rows on whose windows no alert was open, in time order.
+/// Residuals of the rows on whose windows no alert was open, in time order.
 fn clean_residuals(
     bundle: &ModelBundle,
     frames: &[Frame],
     indexes: &[usize],
     excluded: &[(Timestamp, Timestamp)],
     spec: &SeriesSpec,
-) -> Vec<f64> {
+) -> Vec<Residual> {
     let mut window = WindowBuffer::new(bundle.n_time(), indexes.to_vec());
     let mut scratch = RowScratch::default();
-    let mut baseline = SlowBaseline::default();
-    let step = spec.decision.betting.baseline_step(bundle.calibration.n_rows());
-    let median = bundle.calibration.median_log();
+    let calibration = &bundle.calibration;
+    let step = spec.decision.betting.baseline_step(calibration.n_rows());
+    let mut fused =
+        Forgiven { baseline: SlowBaseline::default(), median: calibration.median_log(|row| row.fused), step };
+    let median = calibration.median_log(|row| row.runner_up);
+    let mut runner_up = Forgiven { baseline: SlowBaseline::default(), median, step };
     let mut before = None;
     let mut clean = Vec::with_capacity(frames.len());
     for frame in frames {
@@ -68,10 +72,24 @@ fn clean_residuals(
         }
         let Some(window) = window.push(frame) else { continue };
         if bundle.detector.score(window, &mut scratch) {
-            let fused = scratch.row.fused;
-            clean.push(fused * (-baseline.forgiven()).exp());
-            baseline.follow(fused.max(f64::MIN_POSITIVE).ln(), median, step, false);
+            let row = scratch.row.residual;
+            clean.push(Residual { fused: fused.take(row.fused), runner_up: runner_up.take(row.runner_up) });
         }
     }
     clean
+}
+
+/// A residual as the decision rule takes it in: without the lasting rise accepted before it.
+struct Forgiven {
+    baseline: SlowBaseline,
+    median: f64,
+    step: f64,
+}
+
+impl Forgiven {
+    fn take(&mut self, residual: f64) -> f64 {
+        let taken = residual * (-self.baseline.forgiven()).exp();
+        self.baseline.follow(residual.max(f64::MIN_POSITIVE).ln(), self.median, self.step);
+        taken
+    }
 }

@@ -2,15 +2,16 @@
 //!
 //! If block maxima are exchangeable with the calibration blocks, p is super-uniform and each factor of the evidence
 //! has mean at most 1; restarting at 1 makes the mean time to a false opening at least exp(h0) blocks. Two such tests
-//! run on blocks that overlap by half, so that a decision falls every half block and no event is cut by every border;
-//! the evidence is the mean of their wealths, and the mean of e-processes keeps the same promise. The tail formula, the
-//! reuse of the calibration set and the baseline bend it; `docs/detection.md` has what they cost.
+//! run on blocks that overlap by half, so that a decision falls every half block and no event is cut by every border,
+//! on the fused residual and on the runner-up; the evidence is the mean of all wealths, weighted, and a mean of
+//! e-processes keeps the same promise. The tail formula, the reuse of the calibration set and the baseline bend it;
+//! `docs/detection.md` has what they cost.
 
 use serde::{Deserialize, Serialize};
 
 use super::Calibration;
 use super::slow_baseline::{LevelShift, SlowBaseline, step_per_row};
-use crate::stats::{mean, quantile_sorted};
+use crate::stats::{Residual, mean, quantile_sorted};
 
 /// The exponents of the bets; their mean is a bet on any size of surprise.
 const BETS: [f64; 5] = [0.1, 0.3, 0.5, 0.7, 0.9];
@@ -19,8 +20,8 @@ const TAIL_SPREAD_MIN: f64 = 0.05;
 /// No block p-value is smaller: one wild block opens nothing alone under a tight budget.
 const BLOCK_P_MIN: f64 = 1e-4;
 /// Beyond all calibration blocks p falls by e for so many spreads of their upper tail.
-const TAIL_SPREADS: f64 = 3.0;
-/// A block is calm when its p-value exceeds this.
+const TAIL_SPREADS: f64 = 2.5;
+/// A block is calm when the p-values of both residuals exceed this.
 const CALM_P: f64 = 0.1;
 /// While an alert is open the evidence stays below this many times the opening level, so that it can end.
 const OPEN_EVIDENCE_FACTOR: f64 = 3.0;
@@ -34,8 +35,8 @@ const N_TESTS: usize = 2;
 pub struct BettingSpec {
     /// Rows of a block, B, an even number of at least 2 (others are rounded up); a decision falls every half block.
     pub block_rows: usize,
-    /// Rows in which a lasting rise of the log residual by one unit is accepted as the new normal; by default 330, or
-    /// 15 % of the calibration rows when those are more. 0 switches the baseline off.
+    /// Rows in which a lasting rise of the log residual by one unit is accepted as the new normal; by default 200, or
+    /// 10 % of the calibration rows when those are more. 0 switches the baseline off.
     pub acceptance_rows: Option<f64>,
     /// How much more evidence (in log units) each opening asks for, forgotten over one budget period.
     pub controller_step: f64,
@@ -58,20 +59,46 @@ impl BettingSpec {
     }
 }
 
-/// All that changes while judging.
+/// What the test watches of a row, and its share in the evidence. The runner-up sees what two members see plainly and the
+/// others do not; it has little weight, so it opens only when it is far more surprised than the fused residual.
+const WATCHED: [(fn(&Residual) -> f64, f64); N_STREAMS] = [(|row| row.fused, 0.95), (|row| row.runner_up, 0.05)];
+/// Residuals watched.
+const N_STREAMS: usize = 2;
+
+/// What changes of one watched residual.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct BettingState {
-    /// Highest residual of the half block so far.
+struct StreamState {
+    /// Its highest value of the half block so far.
     half_maximum: f64,
-    /// Rows of the half block so far.
-    half_filled: usize,
-    /// Highest residual of the half block before; none at the start.
+    /// Its highest value of the half block before; none at the start.
     half_before: Option<f64>,
-    /// Blocks judged, which also numbers the random draws and says whose turn it is.
-    n_blocks: u64,
     baseline: SlowBaseline,
     /// One wealth per test and bet.
     wealth: [[f64; BETS.len()]; N_TESTS],
+    /// The p-value of its last block.
+    block_p: f64,
+}
+
+impl Default for StreamState {
+    fn default() -> Self {
+        Self {
+            half_maximum: f64::MIN_POSITIVE,
+            half_before: None,
+            baseline: SlowBaseline::default(),
+            wealth: [[1.0; BETS.len()]; N_TESTS],
+            block_p: 1.0,
+        }
+    }
+}
+
+/// All that changes while judging.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BettingState {
+    streams: [StreamState; N_STREAMS],
+    /// Rows of the half block so far.
+    half_filled: usize,
+    /// Blocks judged, which also numbers the random draws and says whose turn it is.
+    n_blocks: u64,
     /// Evidence asked for, h, in log units.
     level: f64,
     /// Evidence asked for when the open alert opened.
@@ -80,8 +107,51 @@ pub struct BettingState {
     calm: u32,
     is_open: bool,
     evidence: f64,
-    /// The p-value of the last block.
-    block_p: f64,
+}
+
+/// What is known of one watched residual on normal rows.
+#[derive(Debug, Clone)]
+struct Stream {
+    /// Log block maxima of the calibration and of false alarms, sorted upwards.
+    maxima: Vec<f64>,
+    /// Those of the calibration alone.
+    held_out: Vec<f64>,
+    median: f64,
+    tail_spread: f64,
+}
+
+impl Stream {
+    fn new(maxima: Vec<f64>) -> Self {
+        let upper = quantile_sorted(&maxima, 0.8);
+        let top: Vec<f64> = maxima.iter().copied().filter(|c| *c >= upper).collect();
+        Self {
+            median: quantile_sorted(&maxima, 0.5),
+            tail_spread: (mean(&top) - upper).max(TAIL_SPREAD_MIN),
+            held_out: maxima.clone(),
+            maxima,
+        }
+    }
+
+    /// Takes block maxima like these as ordinary, in place of those told before. However few they are, together they
+    /// weigh as much as the held-out ones: what a person has said outweighs what was merely never seen.
+    fn learn(&mut self, log_maxima: &[f64]) {
+        self.maxima.clone_from(&self.held_out);
+        let copies = self.held_out.len().div_ceil(log_maxima.len().max(1)).max(1);
+        let told = log_maxima.iter().copied().filter(|c| c.is_finite());
+        self.maxima.extend(told.flat_map(|c| std::iter::repeat_n(c, copies)));
+        self.maxima.sort_by(f64::total_cmp);
+    }
+
+    /// Randomised share of calibration blocks at least as high, by a draw on (0, 1]; beyond them all an exponential tail.
+    fn p_value(&self, log_maximum: f64, draw: f64) -> f64 {
+        let n = self.maxima.len();
+        let at_least = n - self.maxima.partition_point(|c| *c < log_maximum);
+        if at_least > 0 {
+            return (at_least as f64 + draw) / (n + 1) as f64;
+        }
+        let beyond = log_maximum - self.maxima.last().copied().unwrap_or(0.0);
+        ((-beyond / (TAIL_SPREADS * self.tail_spread)).exp() / (n + 1) as f64).max(BLOCK_P_MIN)
+    }
 }
 
 /// The betting test of one series.
@@ -89,12 +159,7 @@ pub struct BettingState {
 pub struct Betting {
     spec: BettingSpec,
     openings_per_row: f64,
-    /// Log block maxima of the calibration and of false alarms, sorted upwards.
-    maxima: Vec<f64>,
-    /// Those of the calibration alone.
-    held_out: Vec<f64>,
-    median: f64,
-    tail_spread: f64,
+    streams: [Stream; N_STREAMS],
     /// Baseline step per row, kappa.
     kappa: f64,
     level_min: f64,
@@ -106,70 +171,63 @@ impl Betting {
     /// A test at a budget of false openings per row.
     pub fn new(calibration: &Calibration, spec: &BettingSpec, openings_per_row: f64) -> Self {
         let block_rows = spec.block_rows.max(2).next_multiple_of(2);
-        let maxima = calibration.block_maxima(block_rows);
-        let upper = quantile_sorted(&maxima, 0.8);
-        let top: Vec<f64> = maxima.iter().copied().filter(|c| *c >= upper).collect();
-        let kappa = step_per_row(spec.acceptance_rows, calibration.n_rows());
         // More than one opening per two blocks is no budget.
         let per_block = (openings_per_row * block_rows as f64).clamp(1e-12, 0.5);
         let level_min = (1.0 / per_block).ln();
         Self {
-            median: quantile_sorted(&maxima, 0.5),
-            tail_spread: (mean(&top) - upper).max(TAIL_SPREAD_MIN),
-            held_out: maxima.clone(),
-            maxima,
-            kappa,
+            streams: WATCHED.map(|(of, _)| Stream::new(calibration.block_maxima(block_rows, of))),
+            kappa: step_per_row(spec.acceptance_rows, calibration.n_rows()),
             level_min,
             openings_per_row,
             state: BettingState {
-                half_maximum: f64::MIN_POSITIVE,
+                streams: Default::default(),
                 half_filled: 0,
-                half_before: None,
                 n_blocks: 0,
-                baseline: SlowBaseline::default(),
-                wealth: [[1.0; BETS.len()]; N_TESTS],
                 level: level_min,
                 opened_level: level_min,
                 calm: 0,
                 is_open: false,
                 evidence: 0.0,
-                block_p: 1.0,
             },
             spec: BettingSpec { block_rows, ..spec.clone() },
         }
     }
 
-    /// Takes in the fused residual of a row; the judgement changes at the end of a half block. Gives back a level shift
-    /// on the row on which it counts as accepted.
-    pub fn push(&mut self, fused: f64) -> Option<LevelShift> {
+    /// Takes in the residual of a row; the judgement changes at the end of a half block. Gives back a level shift of the
+    /// fused residual on the row on which it counts as accepted.
+    pub fn push(&mut self, residual: Residual) -> Option<LevelShift> {
         let half_rows = self.spec.block_rows / N_TESTS;
         let state = &mut self.state;
-        state.half_maximum = state.half_maximum.max(fused);
+        for (stream, (of, _)) in state.streams.iter_mut().zip(WATCHED) {
+            stream.half_maximum = stream.half_maximum.max(of(&residual));
+        }
         state.half_filled += 1;
-        if state.half_filled < half_rows || self.maxima.is_empty() {
+        if state.half_filled < half_rows || self.streams[0].maxima.is_empty() {
             return None;
         }
-        let half = std::mem::replace(&mut state.half_maximum, f64::MIN_POSITIVE);
         state.half_filled = 0;
-        let log_maximum = half.max(state.half_before.replace(half)?).ln();
-        let p = self.block_p_value(log_maximum - self.state.baseline.forgiven());
+        let turn = (state.n_blocks % N_TESTS as u64) as usize;
+        let draw = uniform(self.spec.seed, state.n_blocks);
         let step = self.kappa * half_rows as f64;
-        let is_open = self.state.is_open;
-        self.state.baseline.follow(log_maximum, self.median, step, is_open);
-        self.bet(p);
+        for (stream, known) in state.streams.iter_mut().zip(&self.streams) {
+            let half = std::mem::replace(&mut stream.half_maximum, f64::MIN_POSITIVE);
+            let log_maximum = half.max(stream.half_before.replace(half)?).ln();
+            stream.block_p = known.p_value(log_maximum - stream.baseline.forgiven(), draw);
+            stream.baseline.follow(log_maximum, known.median, step);
+            for (wealth, bet) in stream.wealth[turn].iter_mut().zip(BETS) {
+                *wealth = wealth.max(1.0) * bet * stream.block_p.powf(bet - 1.0);
+            }
+        }
+        self.decide();
         self.state.n_blocks += 1;
-        self.state.block_p = p;
-        self.state.baseline.tell()
+        self.state.streams[0].baseline.tell()
     }
 
-    /// Takes block maxima like these as ordinary, in place of those told before. However few they are, together they
-    /// weigh as much as the held-out ones: what a person has said outweighs what was merely never seen.
-    pub fn learn(&mut self, log_maxima: &[f64]) {
-        self.maxima = self.held_out.clone();
-        let copies = self.held_out.len().div_ceil(log_maxima.len().max(1)).max(1);
-        let told = log_maxima.iter().copied().filter(|c| c.is_finite());
-        self.maxima.extend(told.flat_map(|c| std::iter::repeat_n(c, copies)));
-        self.maxima.sort_by(f64::total_cmp);
+    /// Takes block maxima like these of both residuals as ordinary, in place of those told before.
+    pub fn learn(&mut self, log_maxima: &[f64], runner_up_log_maxima: &[f64]) {
+        for (stream, told) in self.streams.iter_mut().zip([log_maxima, runner_up_log_maxima]) {
+            stream.learn(told);
+        }
     }
 
     /// Evidence gathered; an alert opens at 1.0.
@@ -187,47 +245,36 @@ impl Betting {
         self.state.calm / N_TESTS as u32
     }
 
-    /// P-value of the last block.
+    /// P-value of the fused residual's last block.
     pub fn block_p(&self) -> f64 {
-        self.state.block_p
+        self.state.streams[0].block_p
     }
 
-    /// Takes back what the baseline has accepted: the learned level counts as normal again.
+    /// Takes back what the baselines have accepted: the learned level counts as normal again.
     pub fn undo_shift(&mut self) {
-        self.state.baseline.undo();
+        self.state.streams.iter_mut().for_each(|stream| stream.baseline.undo());
     }
 
-    /// Randomised share of calibration blocks at least as high; beyond them all an exponential tail.
-    pub fn block_p_value(&self, log_maximum: f64) -> f64 {
-        let n = self.maxima.len();
-        let at_least = n - self.maxima.partition_point(|c| *c < log_maximum);
-        if at_least > 0 {
-            return (at_least as f64 + uniform(self.spec.seed, self.state.n_blocks)) / (n + 1) as f64;
-        }
-        let beyond = log_maximum - self.maxima.last().copied().unwrap_or(0.0);
-        ((-beyond / (TAIL_SPREADS * self.tail_spread)).exp() / (n + 1) as f64).max(BLOCK_P_MIN)
-    }
-
-    fn bet(&mut self, p: f64) {
+    /// Opens, keeps open or resolves by the wealth after a block.
+    fn decide(&mut self) {
         let state = &mut self.state;
-        let turn = (state.n_blocks % N_TESTS as u64) as usize;
-        for (wealth, bet) in state.wealth[turn].iter_mut().zip(BETS) {
-            *wealth = wealth.max(1.0) * bet * p.powf(bet - 1.0);
-        }
-        let mean = state.wealth.iter().flatten().sum::<f64>() / (N_TESTS * BETS.len()) as f64;
-        let gathered = mean.ln().max(0.0);
+        let mean = |stream: &StreamState| stream.wealth.iter().flatten().sum::<f64>() / (N_TESTS * BETS.len()) as f64;
+        let wealth: f64 = state.streams.iter().zip(WATCHED).map(|(stream, (_, share))| share * mean(stream)).sum();
+        let gathered = wealth.ln().max(0.0);
         let step = self.spec.controller_step;
         if state.is_open {
             state.evidence = gathered / state.opened_level;
-            state.calm = if p > CALM_P { state.calm + 1 } else { 0 };
+            let is_calm = state.streams.iter().all(|stream| stream.block_p > CALM_P);
+            state.calm = if is_calm { state.calm + 1 } else { 0 };
             if state.calm >= N_TESTS as u32 * self.spec.calm_blocks {
                 state.is_open = false;
                 state.calm = 0;
-                state.wealth = [[1.0; BETS.len()]; N_TESTS];
+                state.streams.iter_mut().for_each(|stream| stream.wealth = [[1.0; BETS.len()]; N_TESTS]);
                 state.evidence = 0.0;
             } else {
                 let most = OPEN_EVIDENCE_FACTOR * self.level_min.exp();
-                state.wealth.iter_mut().flatten().for_each(|wealth| *wealth = wealth.min(most));
+                let wealth = state.streams.iter_mut().flat_map(|stream| stream.wealth.iter_mut().flatten());
+                wealth.for_each(|wealth| *wealth = wealth.min(most));
             }
             return;
         }
@@ -261,8 +308,13 @@ mod tests {
         (0..).map(move |i| -uniform(seed, i).min(1.0 - 1e-12).ln())
     }
 
+    /// Rows whose residuals are independent of each other too.
+    fn rows(seed: u64) -> impl Iterator<Item = Residual> {
+        residuals(seed).zip(residuals(!seed)).map(|(fused, runner_up)| Residual { fused, runner_up })
+    }
+
     fn calibration(seed: u64, n: usize) -> Calibration {
-        Calibration::fit(residuals(seed).take(n).collect(), SmoothingSpec::default())
+        Calibration::fit(rows(seed).take(n).collect(), SmoothingSpec::default())
     }
 
     #[test]
@@ -274,7 +326,7 @@ mod tests {
                 let spec = BettingSpec { seed, ..BettingSpec::default() };
                 let test = Betting::new(&calibration(3 * seed + 1, 16 * n_blocks), &spec, 1e-3);
                 let block = residuals(3 * seed + 2).take(16).fold(0.0, f64::max);
-                test.block_p_value(block.ln())
+                test.streams[0].p_value(block.ln(), uniform(seed, 0))
             })
             .collect();
         p_values.sort_by(f64::total_cmp);
@@ -294,8 +346,8 @@ mod tests {
         for seed in 0..300 {
             let spec = BettingSpec { seed, ..spec.clone() };
             let mut test = Betting::new(&calibration(2 * seed + 100_001, 1600), &spec, 1.0 / rows_per_opening);
-            for (row, fused) in residuals(2 * seed + 100_002).take(8000).enumerate() {
-                test.push(fused);
+            for (row, residual) in self::rows(2 * seed + 100_002).take(8000).enumerate() {
+                test.push(residual);
                 if test.is_open() {
                     rows += row as f64 + 1.0;
                     openings += 1.0;
@@ -315,7 +367,7 @@ mod tests {
         let mut opened_at = None;
         for (row, fused) in residuals(2).take(4000).enumerate() {
             let is_shifted = (2000..2200).contains(&row);
-            test.push(if is_shifted { 20.0 * fused + 5.0 } else { fused });
+            test.push(Residual::alone(if is_shifted { 20.0 * fused + 5.0 } else { fused }));
             if test.is_open() && opened_at.is_none() {
                 opened_at = Some(row);
                 assert!(test.evidence() >= 1.0);
@@ -326,21 +378,36 @@ mod tests {
     }
 
     #[test]
+    fn what_two_members_see_plainly_opens_though_the_others_see_nothing() {
+        let mut test = Betting::new(&calibration(1, 1600), &BettingSpec::default(), 1e-3);
+        let mut opened_at = None;
+        for (row, residual) in rows(2).take(2400).enumerate() {
+            let runner_up = if row >= 2000 { 20.0 * residual.runner_up + 5.0 } else { residual.runner_up };
+            test.push(Residual { runner_up, ..residual });
+            opened_at = opened_at.or(test.is_open().then_some(row));
+        }
+        assert!(opened_at.is_some_and(|row| (2007..2100).contains(&row)), "{opened_at:?}");
+        // Calm is what both residuals are calm about: it is open still.
+        assert!(test.is_open());
+    }
+
+    #[test]
     fn a_resumed_test_continues_bit_for_bit() {
         let calibration = calibration(5, 800);
         let mut whole = Betting::new(&calibration, &BettingSpec::default(), 1e-2);
         let mut part = whole.clone();
-        let stream: Vec<f64> = residuals(6).map(|u| u * 2.0).take(1000).collect();
-        for fused in &stream {
-            whole.push(*fused);
+        let double = |row: Residual| Residual { fused: 2.0 * row.fused, runner_up: 2.0 * row.runner_up };
+        let stream: Vec<Residual> = rows(6).map(double).take(1000).collect();
+        for residual in &stream {
+            whole.push(*residual);
         }
-        for (row, fused) in stream.iter().enumerate() {
+        for (row, residual) in stream.iter().enumerate() {
             if row == 517 {
                 let bytes = postcard::to_allocvec(&part.state).unwrap();
                 part = Betting::new(&calibration, &BettingSpec::default(), 1e-2);
                 part.state = postcard::from_bytes(&bytes).unwrap();
             }
-            part.push(*fused);
+            part.push(*residual);
         }
         assert_eq!(part.state, whole.state);
     }

@@ -9,26 +9,32 @@
 use serde::{Deserialize, Serialize};
 
 use super::Calibration;
-use crate::stats::Ewma;
+use crate::stats::{Ewma, Residual};
 
 /// What the false alarms of one series come to under its model.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct FalseAlarms {
-    /// Logarithms of their block maxima.
+    /// Logarithms of the block maxima of their fused residuals.
     pub log_maxima: Vec<f64>,
+    /// The same of their runners-up.
+    pub runner_up_log_maxima: Vec<f64>,
     /// Highest live score; 1.0 is the notable level.
     pub live_peak: f64,
 }
 
 impl FalseAlarms {
-    /// From the fused residuals of each false alarm's rows, in time order, and the rows of a block.
-    pub fn gather(calibration: &Calibration, block_rows: usize, spans: &[Vec<f64>]) -> Self {
+    /// From the residuals of each false alarm's rows, in time order, and the rows of a block.
+    pub fn gather(calibration: &Calibration, block_rows: usize, spans: &[Vec<Residual>]) -> Self {
         let mut found = Self::default();
         for span in spans {
-            let blocks = span.chunks(block_rows.max(1));
-            found.log_maxima.extend(blocks.map(|block| block.iter().copied().fold(f64::MIN_POSITIVE, f64::max).ln()));
+            for block in span.chunks(block_rows.max(1)) {
+                let log_maximum =
+                    |of: fn(&Residual) -> f64| block.iter().map(of).fold(f64::MIN_POSITIVE, f64::max).ln();
+                found.log_maxima.push(log_maximum(|row| row.fused));
+                found.runner_up_log_maxima.push(log_maximum(|row| row.runner_up));
+            }
             let mut live = Ewma::new(calibration.smoothing.live_alpha);
-            let highest = span.iter().map(|fused| live.push(*fused)).fold(0.0, f64::max);
+            let highest = span.iter().map(|row| live.push(row.fused)).fold(0.0, f64::max);
             found.live_peak = found.live_peak.max(highest / calibration.live_notable);
         }
         found

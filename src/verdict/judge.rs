@@ -1,4 +1,4 @@
-//! The judge of one series: fused residuals in; live score, p-value, evidence and settled scores out.
+//! The judge of one series: residuals in; live score, p-value, evidence and settled scores out.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::spot::{Spot, SpotState};
 use super::threshold::{ThresholdRule, ThresholdState};
 use super::{Calibration, DecisionRule, DecisionSpec, FalseAlarms};
 use crate::series::Timestamp;
-use crate::stats::{Ewma, PValue, SettledKernel};
+use crate::stats::{Ewma, PValue, Residual, SettledKernel};
 
 /// What is known about a row the moment it is judged.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -87,16 +87,17 @@ impl Judge {
     }
 
     /// Takes in a training row: it warms the smoothing and leaves the decision rule alone.
-    pub fn warm(&mut self, at: Timestamp, fused: f64) -> RowJudgement {
-        self.judge(at, fused, false)
+    pub fn warm(&mut self, at: Timestamp, residual: Residual) -> RowJudgement {
+        self.judge(at, residual, false)
     }
 
     /// Judges a row.
-    pub fn on_row(&mut self, at: Timestamp, fused: f64) -> RowJudgement {
-        self.judge(at, fused, true)
+    pub fn on_row(&mut self, at: Timestamp, residual: Residual) -> RowJudgement {
+        self.judge(at, residual, true)
     }
 
-    fn judge(&mut self, at: Timestamp, fused: f64, is_scoring: bool) -> RowJudgement {
+    fn judge(&mut self, at: Timestamp, residual: Residual, is_scoring: bool) -> RowJudgement {
+        let fused = residual.fused;
         let shown = if is_scoring { self.forgive(fused) } else { fused };
         let level = self.live.push(shown);
         let live_score = level / self.calibration.live_notable;
@@ -104,7 +105,7 @@ impl Judge {
         let settled = self.settled.push(at, shown).map(|(at, level)| (at, level / notable));
         let accepted_shift = match &mut self.rule {
             _ if !is_scoring => None,
-            Rule::Betting(rule) => rule.push(fused),
+            Rule::Betting(rule) => rule.push(residual),
             Rule::Spot(rule) => rule.push(fused),
             Rule::Threshold(rule) => {
                 rule.push(live_score);
@@ -131,7 +132,7 @@ impl Judge {
         let shown = fused * (-self.forgiving.forgiven()).exp();
         let rows = self.calibration.smoothing.acceptance_rows;
         let step = if rows == 0 { 0.0 } else { 1.0 / rows as f64 };
-        self.forgiving.follow(fused.max(f64::MIN_POSITIVE).ln(), self.calibration.median_log, step, false);
+        self.forgiving.follow(fused.max(f64::MIN_POSITIVE).ln(), self.calibration.median_log, step);
         shown
     }
 
@@ -145,7 +146,7 @@ impl Judge {
     /// judged by it.
     pub fn learn(&mut self, false_alarms: &FalseAlarms) {
         match &mut self.rule {
-            Rule::Betting(rule) => rule.learn(&false_alarms.log_maxima),
+            Rule::Betting(rule) => rule.learn(&false_alarms.log_maxima, &false_alarms.runner_up_log_maxima),
             Rule::Threshold(rule) => rule.learn(false_alarms.live_peak),
             Rule::Spot(_) => {}
         }

@@ -60,7 +60,7 @@ pub struct Spot {
 impl Spot {
     /// SPOT at a budget of false openings per row.
     pub fn new(calibration: &Calibration, spec: &SpotSpec, openings_per_row: f64) -> Self {
-        let logs = sorted(calibration.rows.iter().map(|u| u.max(f64::MIN_POSITIVE).ln()).collect());
+        let logs = sorted(calibration.rows.iter().map(|row| row.fused.max(f64::MIN_POSITIVE).ln()).collect());
         let peak_level = quantile_sorted(&logs, spec.peak_share.clamp(0.5, 0.999));
         let peaks: Vec<f64> = logs.iter().filter(|x| **x > peak_level).map(|x| x - peak_level).collect();
         let mut spot = Self {
@@ -100,7 +100,7 @@ impl Spot {
         state.evidence = (height - state.threshold).min(50.0).exp();
         state.quiet_rows = if is_above { 0 } else { state.quiet_rows + 1 };
         state.is_open = is_above || (state.is_open && state.quiet_rows < self.resolve_after_rows);
-        state.baseline.follow(log_residual, self.median, self.step, state.is_open);
+        state.baseline.follow(log_residual, self.median, self.step);
         state.baseline.tell()
     }
 
@@ -144,6 +144,7 @@ impl Spot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::Residual;
     use crate::verdict::SmoothingSpec;
 
     /// Even quantiles of the unit exponential in a scrambled order.
@@ -153,7 +154,8 @@ mod tests {
 
     #[test]
     fn rows_like_the_calibration_exceed_the_threshold_about_as_often_as_the_budget_says() {
-        let calibration = Calibration::fit(exponential(5003, 0), SmoothingSpec::default());
+        let calibration =
+            Calibration::fit(exponential(5003, 0).into_iter().map(Residual::alone).collect(), SmoothingSpec::default());
         let mut spot = Spot::new(&calibration, &SpotSpec::default(), 1.0 / 500.0);
         let mut n_above = 0;
         for fused in exponential(5003, 11) {
@@ -166,7 +168,8 @@ mod tests {
 
     #[test]
     fn an_alert_opens_on_a_wild_row_and_resolves_after_quiet_ones() {
-        let calibration = Calibration::fit(exponential(1009, 0), SmoothingSpec::default());
+        let calibration =
+            Calibration::fit(exponential(1009, 0).into_iter().map(Residual::alone).collect(), SmoothingSpec::default());
         let mut spot = Spot::new(&calibration, &SpotSpec::default(), 1e-4);
         spot.push(1e4);
         assert!(spot.is_open() && spot.evidence() >= 1.0);

@@ -103,8 +103,8 @@ fn every_system_is_chosen_by_configuration_learns_judges_and_survives_its_bytes(
             let seen = &values[2 * start..2 * (start + t)];
             assert!(bundle.detector.score(window(seen), &mut a) && again.detector.score(window(seen), &mut b));
             assert_eq!(a.row, b.row, "{name}: read back, it judges alike to the last bit");
-            assert!(a.row.fused.is_finite() && a.row.expected.iter().all(|x| x.is_finite()), "{name}");
-            usual.push(a.row.fused);
+            assert!(a.row.residual.fused.is_finite() && a.row.expected.iter().all(|x| x.is_finite()), "{name}");
+            usual.push(a.row.residual.fused);
         }
         let mut strange = values[2 * 270..2 * (270 + t)].to_vec();
         strange[2 * t - 2] += 8.0;
@@ -112,7 +112,11 @@ fn every_system_is_chosen_by_configuration_learns_judges_and_survives_its_bytes(
         assert!(bundle.detector.score(window, &mut a));
         usual.sort_by(f64::total_cmp);
         let middle = usual[usual.len() / 2];
-        assert!(a.row.fused > 3.0 * middle, "{name}: a spike gives {}, rows like the learned {middle}", a.row.fused);
+        assert!(
+            a.row.residual.fused > 3.0 * middle,
+            "{name}: a spike gives {}, rows like the learned {middle}",
+            a.row.residual.fused
+        );
         let first = &bundle.detector.members[0];
         if *member != "pca" || keys.contains("score") {
             assert!(first.n_latent() > 0, "{name} has a latent");

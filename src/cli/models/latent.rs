@@ -85,7 +85,7 @@ pub(super) fn run(args: &LatentArgs) -> Result<(), CliError> {
     let mut latents = Vec::new();
     for frame in &frames {
         let Some(window) = buffer.push(frame) else { continue };
-        let score = if bundle.detector.score(window, &mut scratch) { scratch.row.fused } else { continue };
+        let score = if bundle.detector.score(window, &mut scratch) { scratch.row.residual.fused } else { continue };
         let Some(latent) = bundle.detector.latent(window, &mut scratch) else {
             return Err(CliError::failed(format!("no member of model {} has a latent", bundle.id())));
         };
