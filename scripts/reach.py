@@ -42,7 +42,7 @@ def evaluate(a, name, config, contenders, extra=()):
 @functools.cache
 def referee(data, scripts, folder, column, half, *wanted):
     """The referee on a folder of scores of some sources, of one half or of both: the file of its rows, what it prints."""
-    path = os.path.join(folder, column + ".csv") + (".half" + half if half else "")
+    path = ".".join([os.path.join(folder, column), *wanted, *(["half" + half] if half else []), "csv"])
     command = [sys.executable, os.path.join(scripts, "evaluate.py"), "--data", data, "--scores", folder,
                "--column", column, "--alarm-column", "is_anomalous", "--out", path, "--source", *wanted]
     command += ["--half", half] if half else []
