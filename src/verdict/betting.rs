@@ -21,8 +21,8 @@ const TAIL_SPREAD_MIN: f64 = 0.05;
 const BLOCK_P_MIN: f64 = 1e-4;
 /// Beyond all calibration blocks p falls by e for so many spreads of their upper tail.
 const TAIL_SPREADS: f64 = 2.5;
-/// A block is calm when the p-values of both residuals exceed this.
-const CALM_P: f64 = 0.1;
+/// A block is calm when the p-values of both residuals exceed this: a normal one is for nine of ten.
+const CALM_P: f64 = 0.05;
 /// While an alert is open the evidence stays below this many times the opening level, so that it can end.
 const OPEN_EVIDENCE_FACTOR: f64 = 3.0;
 
@@ -61,7 +61,9 @@ impl BettingSpec {
 
 /// What the test watches of a row, and its share in the evidence. The runner-up sees what two members see plainly and the
 /// others do not; it has little weight, so it opens only when it is far more surprised than the fused residual.
-const WATCHED: [(fn(&Residual) -> f64, f64); N_STREAMS] = [(|row| row.fused, 0.95), (|row| row.runner_up, 0.05)];
+const WATCHED: [(Watched, f64); N_STREAMS] = [(|row| row.fused, 0.95), (|row| row.runner_up, 0.05)];
+/// One of the residuals of a row.
+type Watched = fn(&Residual) -> f64;
 /// Residuals watched.
 const N_STREAMS: usize = 2;
 

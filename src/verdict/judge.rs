@@ -32,7 +32,7 @@ pub struct RowJudgement {
 /// The decision rule at work.
 #[derive(Debug, Clone)]
 enum Rule {
-    Betting(Betting),
+    Betting(Box<Betting>),
     Spot(Spot),
     Threshold(ThresholdRule),
 }
@@ -40,7 +40,7 @@ enum Rule {
 /// State of a decision rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum RuleState {
-    Betting(BettingState),
+    Betting(Box<BettingState>),
     Spot(SpotState),
     Threshold(ThresholdState),
 }
@@ -69,7 +69,9 @@ impl Judge {
     /// A judge who has seen nothing.
     pub fn new(calibration: Arc<Calibration>, spec: &DecisionSpec) -> Self {
         let rule = match spec.rule {
-            DecisionRule::Betting => Rule::Betting(Betting::new(&calibration, &spec.betting, spec.openings_per_row)),
+            DecisionRule::Betting => {
+                Rule::Betting(Box::new(Betting::new(&calibration, &spec.betting, spec.openings_per_row)))
+            }
             DecisionRule::Spot => Rule::Spot(Spot::new(&calibration, &spec.spot, spec.openings_per_row)),
             DecisionRule::Quantile => {
                 Rule::Threshold(ThresholdRule::quantile(&calibration, &spec.quantile, spec.openings_per_row))
@@ -165,7 +167,7 @@ impl Judge {
     /// All that changes while judging.
     pub fn state(&self) -> JudgeState {
         let rule = match &self.rule {
-            Rule::Betting(rule) => RuleState::Betting(rule.state.clone()),
+            Rule::Betting(rule) => RuleState::Betting(Box::new(rule.state.clone())),
             Rule::Spot(rule) => RuleState::Spot(rule.state.clone()),
             Rule::Threshold(rule) => RuleState::Threshold(rule.state.clone()),
         };
@@ -178,7 +180,7 @@ impl Judge {
         self.live = state.live;
         self.settled = state.settled;
         match (&mut self.rule, state.rule) {
-            (Rule::Betting(rule), RuleState::Betting(state)) => rule.state = state,
+            (Rule::Betting(rule), RuleState::Betting(state)) => rule.state = *state,
             (Rule::Spot(rule), RuleState::Spot(state)) => rule.state = state,
             (Rule::Threshold(rule), RuleState::Threshold(state)) => rule.state = state,
             _ => {}
