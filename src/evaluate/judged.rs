@@ -85,6 +85,14 @@ pub enum JudgeError {
         /// What the pipeline said.
         reason: String,
     },
+    /// A model was fitted, but no row ended a full window.
+    #[error("no row could be judged: none ends a window of {n_time} rows without a gap{hint}")]
+    NothingJudged {
+        /// Rows of a window.
+        n_time: usize,
+        /// What to change.
+        hint: &'static str,
+    },
     /// The fit failed or was cancelled.
     #[error(transparent)]
     Fit(#[from] FitError),
@@ -93,7 +101,7 @@ pub enum JudgeError {
 /// Fits on the first `train_rows` input rows and judges all rows, by `spec` with its warm-up set accordingly.
 ///
 /// # Errors
-/// When there are fewer rows than that, nothing can be fitted on them, or `progress` asks to stop.
+/// When there are fewer rows than that, nothing can be fitted on them, none can be judged, or `progress` asks to stop.
 pub fn judge_rows(
     rows: &SeriesRows,
     train_rows: usize,
@@ -135,6 +143,13 @@ pub fn judge_rows(
     heard.judge_training(&bundle, rows, &spec);
     let openings_per_row = spec.decision_for(bundle.calibration.n_rows()).openings_per_row;
     let judged = heard.on_input_rows(rows, &spec, bundle.provenance.last_at);
+    if judged.is_empty() {
+        let hint = match spec.grid.grid {
+            GridKind::Time => "; set `stride` to the distance of the rows, or judge each row as it is on the row grid",
+            GridKind::Row => "; is `silence_after` shorter than the distance of the rows?",
+        };
+        return Err(JudgeError::NothingJudged { n_time: bundle.n_time(), hint });
+    }
     Ok(JudgedSeries {
         rows: judged,
         bundle,

@@ -135,6 +135,13 @@ fn what_cannot_be_scored_is_refused_with_its_reason() {
     check(&["score", "short.csv", "--train-rows", "3"], 1, "50 usable rows are needed");
     check(&["score", "short.csv", "--grid", "time"], 2, "timestamp");
     check(&["score", "short.csv", "--grid", "hexagonal"], 2, "row or time");
+    // A row a minute on a grid of one second: no window is ever full.
+    let row = |i: u32| format!("2026-11-25T{:02}:{:02}:00Z,{}\n", i / 60, i % 60, f64::from(i).sin());
+    let minutes = "timestamp,a\n".to_owned() + &(0..300).map(row).collect::<String>();
+    fs::write(folder.path().join("minutes.csv"), minutes).unwrap();
+    fs::write(folder.path().join("seconds.toml"), "[defaults]\nstride = \"1s\"\nmembers = [\"pca\"]\n").unwrap();
+    let by_seconds = ["score", "minutes.csv", "--train-rows", "200", "--config", "seconds.toml"];
+    check(&by_seconds, 1, "set `stride` to the distance of the rows");
     check(&["evaluate", "short.csv"], 1, "label");
     check(&["evaluate", "."], 1, "bad.csv");
 }
