@@ -21,8 +21,8 @@ const TAIL_SPREAD_MIN: f64 = 0.05;
 const BLOCK_P_MIN: f64 = 1e-4;
 /// Beyond all calibration blocks p falls by e for so many spreads of their upper tail.
 const TAIL_SPREADS: f64 = 2.5;
-/// A block is calm when the p-values of both residuals exceed this: a normal one is for nine of ten.
-const CALM_P: f64 = 0.05;
+/// A block is calm when the p-values of both residuals exceed this.
+const CALM_P: f64 = 0.08;
 /// While an alert is open the evidence stays below this many times the opening level, so that it can end.
 const OPEN_EVIDENCE_FACTOR: f64 = 3.0;
 
