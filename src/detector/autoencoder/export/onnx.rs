@@ -33,6 +33,15 @@ pub enum ExportOnnxError {
     },
 }
 
+/// ONNX's operator for each cell, and where its gate blocks are found in ours: update, reset, candidate; input, output,
+/// forget, candidate. A cell that is not listed is refused by name.
+const FORMS: &[(CellKind, &str, &[usize])] = &[
+    (CellKind::Simple, "RNN", &[0]),
+    (CellKind::Gru, "GRU", &[1, 0, 2]),
+    (CellKind::GruResetBefore, "GRU", &[1, 0, 2]),
+    (CellKind::Lstm, "LSTM", &[0, 3, 1, 2]),
+];
+
 /// The model's bytes: `windows: [batch, T, C]` to `reconstruction: [batch, T, C]`.
 ///
 /// # Errors
@@ -200,12 +209,8 @@ impl Graph {
         merge: Option<Merge>,
         x: &str,
     ) -> Result<String, ExportOnnxError> {
-        let (op, order): (&str, &[usize]) = match spec.cell {
-            CellKind::Simple => ("RNN", &[0]),
-            // ONNX: update, reset, candidate; input, output, forget, candidate.
-            CellKind::Gru | CellKind::GruResetBefore => ("GRU", &[1, 0, 2]),
-            CellKind::Lstm => ("LSTM", &[0, 3, 1, 2]),
-        };
+        let form = FORMS.iter().find(|(cell, ..)| *cell == spec.cell);
+        let (_, op, order) = *form.ok_or_else(|| ExportOnnxError::Layer { name: name.to_owned() })?;
         let suffixes: &[&str] = match merge {
             Some(_) => &["", "_reverse"],
             None if spec.go_backwards => &["_reverse"],
