@@ -188,10 +188,10 @@ fn a_model_is_drawn_from_mapped_exported_and_imported_again() {
 }
 
 /// A running service, ended by force.
-struct Service(std::process::Child);
+pub(crate) struct Service(std::process::Child);
 
 impl Service {
-    fn start(directory: &Path, http: u16) -> Self {
+    pub(crate) fn start(directory: &Path, http: u16) -> Self {
         let program = assert_cmd::cargo::cargo_bin("kilter");
         let child = std::process::Command::new(program)
             .args(["run", "--config", "kilter.toml"])
@@ -212,7 +212,7 @@ impl Drop for Service {
     }
 }
 
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(120);
     while !is_so() {
         assert!(std::time::Instant::now() < deadline, "{what}");
