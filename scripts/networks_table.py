@@ -84,7 +84,7 @@ def cell(value, digits=3):
 def row(title, document, sources, pca):
     summary = document["summary"][0]
     by_source = {group["group"]: vus(group["means"]) for group in summary["sources"]}
-    halves = [vus(half[0]["means"]) for _, half in sorted(document["halves"].items()) if half]
+    halves = [vus(half[0]["means"]) for _, half in sorted(document.get("halves", {}).items()) if half]
     contenders = [series["contenders"][0] for series in document["series"]]
     fit = statistics.mean(c["fit_seconds"] for c in contenders)
     rate = statistics.median(c["rows_per_second"] for c in contenders)
