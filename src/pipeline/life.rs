@@ -610,8 +610,10 @@ impl SeriesLife {
         }))
     }
 
+    /// Rows that waited for the first model are judged after newer ones came: what is said then is the news all the same.
     fn enter(&mut self, state: SeriesState, at: Timestamp, reason: String, out: &mut Vec<Outcome>) {
         if self.state != state || self.reason != reason {
+            let at = self.last_at.map_or(at, |newest| at.max(newest));
             self.state = state;
             self.reason.clone_from(&reason);
             out.push(Outcome::State { series: self.id.clone(), state, at, reason });

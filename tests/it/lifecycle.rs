@@ -207,6 +207,35 @@ impl Attended {
     }
 }
 
+#[test]
+fn an_alert_among_rows_that_waited_for_the_first_model_is_the_newest_thing_said() {
+    let series = SeriesId::parse("pump-1").unwrap();
+    let pipeline = Pipeline::new(vec![spec(WarmUp::Rows(300))], 10);
+    let mut attended = Attended { pipeline, kept: Kept::default(), series: series.clone() };
+    // A backlog: all rows up to the middle of the fault come while the first model is fitted.
+    let mut outcomes = Vec::new();
+    for row in 0..740 {
+        let readings = message(&series, row, (700..760).contains(&row));
+        outcomes.extend(attended.pipeline.on_message(0, &readings, readings[0].at).outcomes);
+    }
+    attended.kept.keep(&outcomes);
+    let wanted = outcomes.iter().find_map(|outcome| match outcome {
+        Outcome::FitWanted(wanted) => Some(wanted.clone()),
+        _ => None,
+    });
+    outcomes.extend(attended.answer(wanted.unwrap()));
+    let states: Vec<(Timestamp, SeriesState)> = outcomes
+        .iter()
+        .filter_map(|outcome| match outcome {
+            Outcome::State { at, state, .. } => Some((*at, *state)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(states.last().map(|(_, state)| *state), Some(SeriesState::Anomalous), "{states:?}");
+    // The store keeps the newest: a state that is older than the one before it would be lost.
+    assert!(states.windows(2).all(|pair| pair[0].0 <= pair[1].0), "{states:?}");
+}
+
 fn take_overs(outcomes: &[Outcome]) -> Vec<(String, u64)> {
     let take_over = |outcome: &Outcome| match outcome {
         Outcome::TakeOver(take_over) => Some((take_over.model_id.clone(), take_over.from_row)),
