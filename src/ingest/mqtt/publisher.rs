@@ -122,9 +122,11 @@ impl Publisher {
     async fn send(&mut self, topic: String, payload: Bytes) -> Result<(), PublishError> {
         let mut fault = self.fault.clone();
         let sending = self.client.publish_tracked(topic.clone(), payload.clone(), PublishOptions::new(self.qos));
+        // A connection that was given up refuses every topic: its own fault comes first.
         let sent = tokio::select! {
-            sent = sending => sent,
+            biased;
             reason = given_up(&mut fault) => return Err(self.unreachable(reason)),
+            sent = sending => sent,
         };
         let notice = sent.map_err(|_| PublishError::Topic { topic: topic.clone() })?;
         self.unconfirmed.push_back((topic, payload, notice));
