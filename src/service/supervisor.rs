@@ -163,6 +163,9 @@ impl Service {
         for target in config.notify.targets() {
             store.add_target(&target).await?;
         }
+        for gone in store.keep_targets(&config.notify.targets()).await? {
+            tracing::info!(target = gone, "no longer configured: forgotten with the notices that waited for it");
+        }
         // Room for every message that may be under way: the store may be slow without the broker noticing.
         let queue_capacity = usize::from(config.mqtt.receive_maximum);
         let source = MqttSource::new(params);

@@ -355,6 +355,39 @@ async fn people_outlast_transitions() {
 }
 
 #[tokio::test]
+async fn a_target_that_is_configured_no_longer_is_forgotten_and_holds_nothing_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&StoreConfig::in_dir(dir.path())).await.unwrap();
+    for target in ["mqtt", "webhook:old"] {
+        store.add_target(target).await.unwrap();
+    }
+    let both = [1, 2].map(|sequence| Outcome::Transition(transition("pump", NOON_MS, sequence)));
+    store.commit(&both).await.unwrap();
+    let pending = store.pending("mqtt", 10).await.unwrap();
+    store.bury("webhook:old", pending[0].id, 3, "404", at(NOON_MS)).await.unwrap();
+    store.mark_delivered("mqtt", pending[1].id, at(NOON_MS)).await.unwrap();
+    let retention = Retention { alerts: "1d".parse().unwrap(), ..Retention::default() };
+    let later = at(NOON_MS + 9 * 86_400_000);
+    let names = async || -> Vec<String> {
+        store.reader().targets().await.unwrap().into_iter().map(|target| target.name).collect()
+    };
+    let n_alerts =
+        async || store.reader().alerts(&AlertQuery { limit: 9, ..AlertQuery::default() }).await.unwrap().len();
+    store.forget(&retention, later, 500).await.unwrap();
+    assert_eq!(n_alerts().await, 1, "a receiver that waits keeps the alert");
+
+    assert_eq!(store.keep_targets(&["mqtt".to_owned()]).await.unwrap(), ["webhook:old"]);
+    assert_eq!(names().await, ["mqtt"]);
+    assert_eq!(store.keep_targets(&["mqtt".to_owned()]).await.unwrap(), Vec::<String>::new());
+    assert_eq!(store.reader().dead_letters(9).await.unwrap().len(), 1, "what it refused can still be read");
+    store.forget(&retention, later, 500).await.unwrap();
+    assert_eq!(n_alerts().await, 0, "nobody waits any more");
+    // Configured once more it is told what happens from then on.
+    store.add_target("webhook:old").await.unwrap();
+    assert_eq!(store.pending("webhook:old", 10).await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn old_rows_go_in_steps_and_what_is_needed_stays() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&StoreConfig::in_dir(dir.path())).await.unwrap();

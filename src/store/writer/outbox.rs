@@ -24,6 +24,28 @@ impl Store {
         super::finish(&mut writer.connection, conn).await
     }
 
+    /// Forgets the targets that are not in the list, with what waits for them; gives their names. What they refused stays
+    /// readable.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub async fn keep_targets(&self, configured: &[String]) -> Result<Vec<String>, CommitError> {
+        let names = serde_json::Value::from(configured).to_string();
+        let mut writer = self.inner.writer.lock().await;
+        let mut conn = self.begin(&mut writer).await?;
+        let gone =
+            sqlx::query_scalar("DELETE FROM targets WHERE name NOT IN (SELECT value FROM json_each(?)) RETURNING name")
+                .bind(&names)
+                .fetch_all(&mut conn)
+                .await?;
+        sqlx::query("DELETE FROM held_notices WHERE target NOT IN (SELECT value FROM json_each(?))")
+            .bind(&names)
+            .execute(&mut conn)
+            .await?;
+        super::finish(&mut writer.connection, conn).await?;
+        Ok(gone)
+    }
+
     /// The oldest transitions that a target has not acknowledged, in order; none for an unknown target.
     ///
     /// # Errors
