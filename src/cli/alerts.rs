@@ -21,7 +21,7 @@ pub(super) struct AlertsArgs {
     #[arg(long)]
     series: Option<String>,
     /// Only alerts opened since: a length of time back from the newest opening, such as 1h or 7d, or a time.
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, visible_alias = "start", value_name = "WHEN")]
     since: Option<String>,
     #[command(flatten)]
     source: SourceArgs,

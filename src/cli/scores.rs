@@ -12,10 +12,10 @@ pub(super) struct ScoresArgs {
     /// The series.
     series: String,
     /// From when: a length of time back from the newest row, such as 1h or 7d, or a time.
-    #[arg(long, value_name = "WHEN", default_value = "1h")]
+    #[arg(long, visible_alias = "start", value_name = "WHEN", default_value = "1h")]
     since: String,
     /// Up to when, that moment excluded; no end when not given.
-    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    #[arg(long, visible_alias = "end", value_name = "TIME", value_parser = Timestamp::parse)]
     until: Option<Timestamp>,
     /// Sum rows up by this length of time, greatest scores kept, such as 5m.
     #[arg(long, value_name = "DURATION", value_parser = HumanDuration::parse)]

@@ -26,9 +26,11 @@ pub(super) struct AlertParameters {
     state: Option<AlertState>,
     /// Only alerts of this series.
     series: Option<String>,
-    /// Opened at or after.
+    /// Opened at or after; `since` is read as well.
+    #[serde(alias = "since")]
     start: Option<Moment>,
-    /// Opened before.
+    /// Opened before; `until` is read as well.
+    #[serde(alias = "until")]
     end: Option<Moment>,
     /// Most alerts in the answer; 100 when left out. Alerts that opened at the same moment stay together, so an answer
     /// may be longer or shorter.

@@ -25,9 +25,11 @@ pub(super) struct IncidentParameters {
     /// Only incidents in this state: open while any member is.
     #[param(schema_with = super::view::word::alert_state)]
     state: Option<AlertState>,
-    /// Only alerts opened at or after.
+    /// Only alerts opened at or after; `since` is read as well.
+    #[serde(alias = "since")]
     start: Option<Moment>,
-    /// Only alerts opened before.
+    /// Only alerts opened before; `until` is read as well.
+    #[serde(alias = "until")]
     end: Option<Moment>,
     /// Most incidents in the answer; 100 when left out.
     #[param(minimum = 1, maximum = 1000)]

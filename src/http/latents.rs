@@ -20,9 +20,11 @@ const LIMIT_MAX: u32 = 100_000;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct LatentParameters {
-    /// First moment asked for; the oldest row when left out.
+    /// First moment asked for; the oldest row when left out; `since` is read as well.
+    #[serde(alias = "since")]
     start: Option<Moment>,
-    /// First moment not asked for; no end when left out.
+    /// First moment not asked for; no end when left out; `until` is read as well.
+    #[serde(alias = "until")]
     end: Option<Moment>,
     /// Most rows in the answer; 10000 when left out.
     #[param(minimum = 1, maximum = 100000)]

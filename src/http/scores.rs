@@ -23,9 +23,11 @@ const LIMIT_MAX: u32 = 100_000;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct RowParameters {
-    /// First moment asked for; the oldest row when left out.
+    /// First moment asked for; the oldest row when left out; `since` is read as well.
+    #[serde(alias = "since")]
     start: Option<Moment>,
-    /// First moment not asked for; no end when left out.
+    /// First moment not asked for; no end when left out; `until` is read as well.
+    #[serde(alias = "until")]
     end: Option<Moment>,
     /// Sum rows up by this length of time (`30s`, `5m`, `1h`), least and greatest kept. From a minute up it is rounded
     /// up to whole minutes or hours.

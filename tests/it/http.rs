@@ -287,6 +287,15 @@ fn readiness_follows_the_watch_and_metrics_carry_help() {
     served.readiness.send_modify(|readiness| readiness.set("broker", false, "connecting"));
     let (status, body) = served.get("/readyz");
     assert_eq!((status, &body["checks"][1]["detail"]), (503, &json!("connecting")));
+    served.refused(&format!("{PUMP_PATH}/scores?since=1h"), 400, "RFC 3339");
+    let scores = |query: &str| served.ok(&format!("{PUMP_PATH}/scores?{query}"))["data"].clone();
+    let words = "since=2026-11-24T12:04:00Z&until=2026-11-24T12:04:10Z";
+    assert_eq!(
+        scores(words),
+        scores("start=2026-11-24T12:04:00Z&end=2026-11-24T12:04:10Z"),
+        "as the command line says"
+    );
+    assert_eq!(scores(words).as_array().map(Vec::len), Some(10));
     assert_eq!(served.ok("/api/v1/health")["is_ready"], false);
     assert_eq!(served.get("/healthz"), (200, json!("ok\n")));
     let (_, metrics) = served.get("/metrics");
