@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::CliError;
+use super::silence::user;
 use super::source::SourceArgs;
 
 /// Say whether an alert was true. A false alarm teaches the judge of its series; none takes the label back
@@ -16,6 +17,12 @@ pub(super) struct LabelArgs {
     /// Anything to remember about it.
     #[arg(long)]
     note: Option<String>,
+    /// Who says so.
+    #[arg(long, default_value_t = user())]
+    author: String,
+    /// Put this label in the place of another one that stands.
+    #[arg(long)]
+    replace: bool,
     /// Say what the label would do to past alerts, and change nothing.
     #[arg(long)]
     preview: bool,
@@ -50,7 +57,8 @@ pub(super) fn run(args: &LabelArgs) -> Result<(), CliError> {
         }
         return Ok(());
     }
-    let alert = args.source.act(&args.alert, "label", &json!({"label": args.label.0, "note": args.note}))?;
+    let body = json!({"label": args.label.0, "note": args.note, "author": args.author, "replace": args.replace});
+    let alert = args.source.act(&args.alert, "label", &body)?;
     match args.label.0 {
         Some(label) => println!("alert {} of {} labelled {label}", alert.id, alert.series),
         None => println!("alert {} of {} has no label any more", alert.id, alert.series),

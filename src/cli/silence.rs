@@ -83,7 +83,8 @@ struct ExpireArgs {
     source: SourceArgs,
 }
 
-fn user() -> String {
+/// Who sits at this command line, as far as it is known.
+pub(super) fn user() -> String {
     std::env::var("USER").unwrap_or_default()
 }
 

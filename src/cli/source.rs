@@ -17,7 +17,7 @@ use crate::http::{HttpConfig, LabelPreview, NewSilence};
 use crate::notify::SilenceRequest;
 use crate::pipeline::explain;
 use crate::series::{HumanDuration, SeriesId, Timestamp};
-use crate::store::{AlertQuery, ReadError, Reader, RowQuery, SeriesQuery, Store, StoreConfig};
+use crate::store::{AlertQuery, NewLabel, ReadError, Reader, RowQuery, SeriesQuery, Store, StoreConfig};
 use crate::verdict::{Alert, AlertId, AlertState, SeriesState, incidents};
 
 /// Rows asked for at a time.
@@ -156,11 +156,15 @@ fn write_in<T>(dir: &std::path::Path, deed: impl AsyncFnOnce(&Store) -> Result<T
 
 async fn act_in(store: &Store, id: &str, deed: &str, body: &serde_json::Value) -> Result<Option<Alert>, CliError> {
     let id = AlertId(id.to_owned());
-    let done = match deed {
-        "label" => store.label(&id, body["label"].as_bool(), body["note"].as_str()).await,
-        _ => store.acknowledge(&id, Moment::now().0).await,
-    };
-    done.map_err(CliError::failed)
+    let (text, now) = (|name: &str| body[name].as_str().map(str::to_owned), Moment::now().0);
+    match deed {
+        "label" => {
+            let (label, replaces) = (body["label"].as_bool(), body["replace"] == true);
+            let new = NewLabel { label, note: text("note"), author: text("author"), replaces };
+            store.label(&id, &new, now).await.map_err(CliError::failed)
+        }
+        _ => store.acknowledge(&id, now).await.map_err(CliError::failed),
+    }
 }
 
 /// Where questions go.

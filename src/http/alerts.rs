@@ -11,7 +11,7 @@ use super::paging::{Link, check_limit, check_range};
 use super::series::parse_series;
 use super::state::AppState;
 use super::view::{AlertView, Moment, Page};
-use crate::store::{AlertQuery, Store};
+use crate::store::{AlertQuery, NewLabel, Store};
 use crate::verdict::{Alert, AlertId, AlertState};
 
 const LIMIT: u32 = 100;
@@ -165,16 +165,21 @@ pub struct LabelRequest {
     #[serde(default)]
     #[schema(max_length = 2000)]
     pub note: Option<String>,
+    /// Who says so.
+    #[serde(default)]
+    #[schema(max_length = 200)]
+    pub author: Option<String>,
+    /// True puts this label in the place of another one that stands; false when left out.
+    #[serde(default)]
+    pub replace: bool,
 }
-
-/// Longest note, in characters.
-const NOTE_CHARS_MAX: usize = 2_000;
 
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
     Option::deserialize(deserializer)
 }
 
-/// Says what an alert was: a true alert, a false alarm, or takes that back.
+/// Says what an alert was: a true alert, a false alarm, or takes that back. Saying again what is said changes nothing;
+/// another label than the one that stands is refused, unless `replace` is true.
 #[utoipa::path(post, path = "/api/v1/alerts/{id}/label", tag = "alerts", request_body = LabelRequest,
     params(("id" = String, Path, description = "Its id")),
     responses(
@@ -182,6 +187,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D
     (status = 400, description = "The path or the body is unusable", body = Problem, content_type = "application/problem+json"),
     (status = 403, description = "Sent by another site's page", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such alert", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "The alert carries another label", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "The body is not a label", body = Problem, content_type = "application/problem+json"),
@@ -192,11 +198,9 @@ pub(super) async fn label(
     Path(id): Path<String>,
     Body(request): Body<LabelRequest>,
 ) -> Result<Json<AlertView>, ApiError> {
-    let n_chars = request.note.as_deref().map_or(0, |note| note.chars().count());
-    if n_chars > NOTE_CHARS_MAX {
-        return Err(ApiError::Body(format!("note: found {n_chars} characters, at most {NOTE_CHARS_MAX} are kept")));
-    }
-    let done = writer(&state)?.label(&AlertId(id.clone()), request.label, request.note.as_deref()).await?;
+    let LabelRequest { label, note, author, replace: replaces } = request;
+    let new = NewLabel { label, note, author, replaces };
+    let done = writer(&state)?.label(&AlertId(id.clone()), &new, Moment::now().0).await?;
     Ok(Json(view(&state, done.ok_or_else(|| unknown(&id))?).await?))
 }
 
@@ -227,6 +231,8 @@ mod tests {
                 acknowledged_at: None,
                 label: None,
                 note: None,
+                labelled_by: None,
+                labelled_at: None,
                 openings: 1,
             })
             .collect()

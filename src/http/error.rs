@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::store::{CommitError, ReadError};
+use crate::store::{CommitError, LabelError, ReadError};
 
 /// RFC 9457 problem details.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -145,6 +145,16 @@ impl From<ReadError> for ApiError {
 impl From<CommitError> for ApiError {
     fn from(error: CommitError) -> Self {
         Self::Unavailable(format!("nothing was changed: {error}"))
+    }
+}
+
+impl From<LabelError> for ApiError {
+    fn from(error: LabelError) -> Self {
+        match error {
+            LabelError::TooLong { .. } => Self::Body(error.to_string()),
+            LabelError::Stands(_) => Self::Conflict(error.to_string()),
+            LabelError::Commit(error) => error.into(),
+        }
     }
 }
 

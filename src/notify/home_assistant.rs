@@ -49,7 +49,7 @@ pub(super) fn device(base: &BaseTopic, series: &SeriesId) -> Value {
                 "name": "False alarm",
                 "icon": "mdi:bell-off",
                 "command_topic": base.topic("bridge/request/label"),
-                "payload_press": json!({"series": series.as_str(), "label": false}).to_string(),
+                "payload_press": json!({"series": series.as_str(), "label": false, "author": "Home Assistant"}).to_string(),
                 "qos": 1,
             },
         },

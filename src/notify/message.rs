@@ -67,6 +67,11 @@ pub struct AlertMessage<'a> {
     pub label: Option<bool>,
     /// What the person added to the label.
     pub note: Option<&'a str>,
+    /// The name that person gave.
+    pub labelled_by: Option<&'a str>,
+    /// When they labelled it.
+    #[serde(serialize_with = "rfc3339_or_null")]
+    pub labelled_at: Option<Timestamp>,
     /// How often it opened.
     pub openings: u32,
 }
@@ -93,6 +98,8 @@ impl<'a> From<&'a Alert> for AlertMessage<'a> {
             acknowledged_at: alert.acknowledged_at,
             label: alert.label,
             note: alert.note.as_deref(),
+            labelled_by: alert.labelled_by.as_deref(),
+            labelled_at: alert.labelled_at,
             openings: alert.openings,
         }
     }

@@ -1,8 +1,8 @@
 //! What people ask over MQTT: `<base>/bridge/request/<verb>` with a JSON object, answered on
 //! `<base>/bridge/response/<verb>` with `{status, data, error, transaction}`.
 //!
-//! Verbs: `acknowledge {alert | series}`, `label {alert | series, label, note}`, `silence {matchers, …}` or
-//! `silence {expire}`, `silences {}`. A `series` means the alert of that series that opened last and is still open, so
+//! Verbs: `acknowledge {alert | series}`, `label {alert | series, label, note, author, replace}`,
+//! `silence {matchers, …}` or `silence {expire}`, `silences {}`. A `series` means the alert of that series that opened last and is still open, so
 //! that a button needs no memory.
 
 use serde::Deserialize;
@@ -12,13 +12,11 @@ use serde_json::{Value, json};
 use super::message::SilenceMessage;
 use super::{AlertMessage, SilenceRequest};
 use crate::series::{SeriesId, Timestamp};
-use crate::store::{AlertQuery, Store};
+use crate::store::{AlertQuery, NewLabel, Store};
 use crate::verdict::{Alert, AlertId, AlertState};
 
 /// The verbs, for the answer to an unknown one.
 const VERBS: &str = "acknowledge, label, silence, silences";
-/// Longest note, in characters.
-const NOTE_CHARS_MAX: usize = 2_000;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,6 +33,10 @@ struct Label {
     label: Value,
     #[serde(default)]
     note: Option<String>,
+    #[serde(default)]
+    author: Option<String>,
+    #[serde(default)]
+    replace: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -82,17 +84,15 @@ async fn act(store: &Store, verb: &str, request: Value, now: Timestamp) -> Resul
             told(store.acknowledge(&id, now).await.map_err(|e| e.to_string())?, &id)
         }
         "label" => {
-            let Label { alert, series, label, note } = read(request)?;
+            let Label { alert, series, label, note, author, replace } = read(request)?;
             let label = match label {
                 Value::Null => None,
                 Value::Bool(label) => Some(label),
                 other => return Err(format!("label: found {}, expected true, false or null", kind(&other))),
             };
-            if let Some(found) = note.as_deref().map(|n| n.chars().count()).filter(|n| *n > NOTE_CHARS_MAX) {
-                return Err(format!("note: found {found} characters, at most {NOTE_CHARS_MAX} are kept"));
-            }
+            let new = NewLabel { label, note, author, replaces: replace };
             let id = find(store, Which { alert, series }).await?;
-            told(store.label(&id, label, note.as_deref()).await.map_err(|e| e.to_string())?, &id)
+            told(store.label(&id, &new, now).await.map_err(|e| e.to_string())?, &id)
         }
         "silence" if request.get("expire").is_some() => {
             let Expire { expire } = read(request)?;

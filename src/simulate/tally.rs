@@ -180,6 +180,8 @@ mod tests {
             acknowledged_at: None,
             label: None,
             note: None,
+            labelled_by: None,
+            labelled_at: None,
             openings: 1,
         }
     }

@@ -160,6 +160,12 @@ pub struct Alert {
     /// What the person added to the label.
     #[serde(default)]
     pub note: Option<String>,
+    /// The name that person gave.
+    #[serde(default)]
+    pub labelled_by: Option<String>,
+    /// When they labelled it, wall clock.
+    #[serde(default)]
+    pub labelled_at: Option<Timestamp>,
     /// How often it opened: one that comes back soon after it resolved is the same one again.
     #[serde(default = "once")]
     pub openings: u32,

@@ -131,6 +131,8 @@ impl AlertMachine {
     }
 
     /// Where the machine stands after the last verdict.
+            alert.labelled_by.clone_from(&said.labelled_by);
+            alert.labelled_at = said.labelled_at;
     pub fn phase(&self) -> AlertPhase {
         match (&self.open, self.last_evidence) {
             (Some(_), evidence) if evidence < PENDING_EVIDENCE => AlertPhase::Resolving,
@@ -267,6 +269,8 @@ impl AlertMachine {
         };
         self.open = Some((alert.clone(), 1));
         Transition { kind: TransitionKind::Opened, at: verdict.at, sequence: 1, alert }
+            labelled_by: None,
+            labelled_at: None,
     }
 
     fn raise(&mut self, verdict: &Verdict<'_>) {

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use kilter::detector::{DetectorSpec, Member};
 use kilter::pipeline::{Outcome, Pipeline, PowerSpec, Replay, SeriesSpec, WarmUp, WatchSpec, explain, preview_label};
 use kilter::series::{ChannelName, Quality, Reading, SeriesId, Stride, Timestamp};
-use kilter::store::{AlertQuery, Store, StoreConfig};
+use kilter::store::{AlertQuery, NewLabel, Store, StoreConfig};
 use kilter::verdict::{
     AlarmBudget, Alert, AlertKind, AlertMachine, AlertSpec, AlertState, DecisionSpec, TransitionKind, Verdict,
 };
@@ -166,7 +166,8 @@ fn a_label_does_what_its_preview_said_and_can_be_taken_back() {
     );
 
     // Given, the label does that to the same disturbances when they come again.
-    plant.runtime.block_on(plant.store.label(&alerts[0].id, Some(false), None)).unwrap();
+    let called_false = NewLabel { label: Some(false), ..NewLabel::default() };
+    plant.runtime.block_on(plant.store.label(&alerts[0].id, &called_false, Timestamp::from_ms(FIRST_MS))).unwrap();
     let alarms = plant.runtime.block_on(plant.store.reader().false_alarms(&pump(), 32)).unwrap();
     assert_eq!(alarms.len(), 1);
     let again = |alarms: Vec<kilter::pipeline::FalseAlarm>| {

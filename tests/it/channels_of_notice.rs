@@ -13,7 +13,7 @@ use kilter::notify::{
 };
 use kilter::pipeline::Outcome;
 use kilter::series::{SeriesId, Timestamp};
-use kilter::store::{Store, StoreConfig, StoredTransition};
+use kilter::store::{NewLabel, Store, StoreConfig, StoredTransition};
 use kilter::verdict::{Matcher, SeriesState, SilenceSpec};
 use proptest::prelude::*;
 use rumqttc::{AsyncClient, Broker, Event, MqttOptions, Packet, QoS};
@@ -50,6 +50,11 @@ impl Clock {
     fn turn(&self, ms: i64) {
         self.0.fetch_add(ms, Ordering::SeqCst);
     }
+}
+
+/// A label as somebody gives it who means it whatever was said before.
+fn called(label: Option<bool>) -> NewLabel {
+    NewLabel { label, replaces: true, ..NewLabel::default() }
 }
 
 /// What a receiver has been told: series, sequence.
@@ -255,7 +260,7 @@ async fn whatever_happens(steps: &[Step]) -> Result<(), TestCaseError> {
                 let Some(opened_ms) = open[n] else { continue };
                 let id = transition(SERIES[n], opened_ms, 1).alert.id;
                 match *step {
-                    Step::Label(_, label) => drop(store.label(&id, label, None).await.unwrap()),
+                    Step::Label(_, label) => drop(store.label(&id, &called(label), clock.now()).await.unwrap()),
                     _ => drop(store.acknowledge(&id, clock.now()).await.unwrap()),
                 }
             }
@@ -739,6 +744,7 @@ async fn home_assistant_sees_a_device_and_its_buttons_work_through_a_real_broker
     until("an answer", || last("kilter/bridge/response/label").is_some()).await;
     let open = store.reader().alerts(&kilter::store::AlertQuery::default()).await.unwrap();
     assert_eq!((open[0].label, open[0].acknowledged_at), (Some(false), Some(wall_clock())));
+    assert_eq!((open[0].labelled_by.as_deref(), open[0].labelled_at), (Some("Home Assistant"), Some(wall_clock())));
 
     // Requests with a transaction, a silence, and nonsense.
     let ask = async |verb: &str, body: Value| {
@@ -763,6 +769,11 @@ async fn home_assistant_sees_a_device_and_its_buttons_work_through_a_real_broker
         ("acknowledge", json!({"alert": "ffff"}), "there is no alert"),
         ("acknowledge", json!({}), "either an alert"),
         ("label", json!({"series": "hall 1/pump", "label": "no"}), "true, false or null"),
+        (
+            "label",
+            json!({"series": "hall 1/pump", "label": true}),
+            "already carries the label \"false alarm\", set by Home Assistant at 2026-11-24T12:00:00.001Z",
+        ),
         ("silence", json!({"matchers": [], "endsAt": "2026-11-25T00:00:00Z"}), "1 to 32"),
         ("explode", json!({}), "there is no verb"),
         ("acknowledge", json!([1]), "a JSON object"),
@@ -771,6 +782,13 @@ async fn home_assistant_sees_a_device_and_its_buttons_work_through_a_real_broker
         assert_eq!(answer["status"], "error", "{answer}");
         assert!(answer["error"].as_str().unwrap().contains(said), "{answer}");
     }
+
+    // The button once more is harmless, and who means it replaces the label.
+    let again = ask("label", json!({"series": "hall 1/pump", "label": false})).await;
+    assert_eq!((&again["status"], &again["data"]["labelled_by"]), (&json!("ok"), &json!("Home Assistant")));
+    let replaced = json!({"series": "hall 1/pump", "label": true, "author": "Ada", "replace": true});
+    let replaced = ask("label", replaced).await;
+    assert_eq!((&replaced["data"]["label"], &replaced["data"]["labelled_by"]), (&json!(true), &json!("Ada")));
 
     // Another state is no other device.
     let at = Timestamp::from_ms(NOON_MS + 60_000);

@@ -9,8 +9,8 @@ use kilter::verdict::SeriesState;
 use serde_json::{Value, json};
 
 use crate::served::{
-    PUMP, PUMP_PATH, Served, at, check_problem, model, name, opened, plant, resolved, row, seen, state, transition,
-    with_pump,
+    PUMP, PUMP_PATH, Served, answer, at, check_problem, model, name, opened, plant, resolved, row, seen, state,
+    transition, with_pump,
 };
 
 #[test]
@@ -99,6 +99,41 @@ fn alerts_are_listed_acknowledged_and_labelled() {
     assert_eq!(label(json!({})).0, 422, "a body without a label says nothing");
     assert_eq!(label(json!({"label": "no"})).0, 422);
     assert_eq!(served.post("/api/v1/alerts/ffff/acknowledge", &json!({})).0, 404);
+}
+
+#[test]
+fn a_second_label_is_refused_until_the_first_is_taken_back_or_replaced() {
+    let served = with_pump();
+    served.commit(&[opened(PUMP, 10)]);
+    let id = served.ok("/api/v1/alerts")["data"][0]["id"].as_str().unwrap().to_owned();
+    let url = format!("{}/api/v1/alerts/{id}/label", served.base);
+    let label = |body: Value| served.agent.post(&url).send_json(body).unwrap();
+    let first = json!({"label": true, "note": "the valve stuck", "author": "Ada"});
+    let (status, given) = answer(label(first.clone()));
+    assert_eq!((status, &given["label"], &given["labelled_by"]), (200, &json!(true), &json!("Ada")), "{given}");
+    assert!(given["labelled_at"].is_string());
+    // Said again, by whomever, it changes nothing.
+    for again in [first, json!({"label": true}), json!({"label": true, "author": "Bob"})] {
+        assert_eq!(answer(label(again)), (200, given.clone()));
+    }
+    // Another label says whose stands, why, and the two ways on.
+    for other in [json!({"label": false, "author": "Bob"}), json!({"label": true, "note": "a leak"})] {
+        let at = given["labelled_at"].as_str().unwrap();
+        let stands = format!("the label \"true alert\", set by Ada at {at} with the note \"the valve stuck\"");
+        for said in [&stands, &id, "label null", "\"replace\": true"] {
+            check_problem(&other.to_string(), label(other.clone()), 409, said);
+        }
+    }
+    assert_eq!(served.ok(&format!("/api/v1/alerts/{id}"))["label"], true, "a refused label changes nothing");
+    let (_, replaced) = answer(label(json!({"label": false, "author": "Bob", "replace": true})));
+    assert_eq!(
+        (&replaced["label"], &replaced["labelled_by"], &replaced["note"]),
+        (&json!(false), &json!("Bob"), &json!(null))
+    );
+    assert_eq!(answer(label(json!({"label": null}))).1["labelled_by"], json!(null));
+    assert_eq!(answer(label(json!({"label": true}))).0, 200, "taken back, the way is free");
+    check_problem("no name", label(json!({"label": false})), 409, "set by somebody who gave no name at ");
+    check_problem("a long name", label(json!({"label": true, "author": "a".repeat(201)})), 422, "at most 200");
 }
 
 #[test]
@@ -252,6 +287,15 @@ fn bad_questions_get_a_problem_that_says_what_is_allowed() {
     served.refused("/assets/../Cargo.toml", 404, "docs");
     served.refused(&format!("{PUMP_PATH}/scores?start=yesterday"), 400, "RFC 3339");
     served.refused(&format!("{PUMP_PATH}/scores?strat=2026-11-24"), 400, "strat");
+    served.refused(&format!("{PUMP_PATH}/scores?since=1h"), 400, "RFC 3339");
+    let scores = |query: &str| served.ok(&format!("{PUMP_PATH}/scores?{query}"))["data"].clone();
+    let words = "since=2026-11-24T12:04:00Z&until=2026-11-24T12:04:10Z";
+    assert_eq!(
+        scores(words),
+        scores("start=2026-11-24T12:04:00Z&end=2026-11-24T12:04:10Z"),
+        "as the command line says"
+    );
+    assert_eq!(scores(words).as_array().map(Vec::len), Some(10));
     served.refused(&format!("{PUMP_PATH}/scores?start=2026-11-25&end=2026-11-24"), 400, "not before start");
     served.refused(&format!("{PUMP_PATH}/scores?limit=0"), 400, "1 to 100000");
     served.refused(&format!("{PUMP_PATH}/scores?step=fast"), 400, "fast");
@@ -287,15 +331,6 @@ fn readiness_follows_the_watch_and_metrics_carry_help() {
     served.readiness.send_modify(|readiness| readiness.set("broker", false, "connecting"));
     let (status, body) = served.get("/readyz");
     assert_eq!((status, &body["checks"][1]["detail"]), (503, &json!("connecting")));
-    served.refused(&format!("{PUMP_PATH}/scores?since=1h"), 400, "RFC 3339");
-    let scores = |query: &str| served.ok(&format!("{PUMP_PATH}/scores?{query}"))["data"].clone();
-    let words = "since=2026-11-24T12:04:00Z&until=2026-11-24T12:04:10Z";
-    assert_eq!(
-        scores(words),
-        scores("start=2026-11-24T12:04:00Z&end=2026-11-24T12:04:10Z"),
-        "as the command line says"
-    );
-    assert_eq!(scores(words).as_array().map(Vec::len), Some(10));
     assert_eq!(served.ok("/api/v1/health")["is_ready"], false);
     assert_eq!(served.get("/healthz"), (200, json!("ok\n")));
     let (_, metrics) = served.get("/metrics");

@@ -68,6 +68,8 @@ pub(crate) fn transition(name: &str, opened_ms: i64, sequence: u32) -> Transitio
         acknowledged_at: None,
         label: None,
         note: None,
+        labelled_by: None,
+        labelled_at: None,
         openings: 1,
     };
     let kind = if is_open { TransitionKind::Opened } else { TransitionKind::Resolved };

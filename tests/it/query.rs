@@ -90,6 +90,11 @@ fn an_alert_is_acknowledged_and_labelled_through_either_door() {
     let (said, errors, code) = kilter(&["acknowledge", first, "--url", &url]);
     assert_eq!((code, said.contains(first)), (Some(0), true), "{errors}");
     assert_eq!(kilter(&["label", first, "false", "--note", "cleaning", "--url", &url]).2, Some(0));
+    let (_, errors, code) = kilter(&["label", first, "true", "--url", &url]);
+    assert_eq!((code, errors.contains("already carries the label \"false alarm\"")), (Some(1), true), "{errors}");
+    assert_eq!(kilter(&["label", first, "true", "--replace", "--author", "Ada", "--url", &url]).2, Some(0));
+    assert_eq!(kilter(&["label", first, "none", "--url", &url]).2, Some(0));
+    assert_eq!(kilter(&["label", first, "false", "--url", &url]).2, Some(0));
     // Somebody else writes the directory.
     let dir = served.dir().to_str().unwrap().to_owned();
     let (_, errors, code) = kilter(&["acknowledge", second, "--data-dir", &dir]);

@@ -265,6 +265,8 @@ pub(crate) fn transition(series: &str, opened_row: i64, sequence: u32) -> Transi
         acknowledged_at: None,
         label: None,
         note: None,
+        labelled_by: None,
+        labelled_at: None,
         openings: 1,
     };
     let kind = if is_open { TransitionKind::Opened } else { TransitionKind::Resolved };

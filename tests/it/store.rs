@@ -5,8 +5,8 @@ use std::path::Path;
 use kilter::pipeline::{Outcome, TakeOver};
 use kilter::series::Timestamp;
 use kilter::store::{
-    Age, AlertQuery, CommitError, Committed, NewModel, OpenError, Reaction, ReadError, Reader, Retention, RowQuery,
-    SeriesQuery, Store, StoreConfig,
+    Age, AlertQuery, CommitError, Committed, LabelError, NewLabel, NewModel, OpenError, Reaction, ReadError, Reader,
+    Retention, RowQuery, SeriesQuery, Store, StoreConfig,
 };
 use kilter::verdict::{AlertId, AlertState, SeriesState};
 use kilter::windowing::OpenRow;
@@ -344,13 +344,31 @@ async fn people_outlast_transitions() {
     assert_eq!(seen.acknowledged_at, Some(at(NOON_MS + 5)));
     let again = store.acknowledge(id, at(NOON_MS + 9)).await.unwrap().unwrap();
     assert_eq!(again.acknowledged_at, Some(at(NOON_MS + 5)), "the first time counts");
-    assert_eq!(store.label(id, Some(false), Some("cleaning")).await.unwrap().unwrap().label, Some(false));
+    let label = async |label, note: Option<&str>| {
+        let new = NewLabel { label, note: note.map(str::to_owned), ..NewLabel::default() };
+        store.label(id, &new, at(NOON_MS + 7)).await
+    };
+    let called_false = label(Some(false), Some("cleaning")).await.unwrap().unwrap();
+    assert_eq!((called_false.label, called_false.labelled_at), (Some(false), Some(at(NOON_MS + 7))));
+    let mut deeds = store.deeds();
+    for note in [None, Some("cleaning")] {
+        assert_eq!(
+            label(Some(false), note).await.unwrap(),
+            Some(called_false.clone()),
+            "said again, it changes nothing"
+        );
+    }
+    assert!(deeds.try_recv().is_err(), "and nobody is told");
+    for (other, note) in [(Some(true), None), (Some(false), Some("a leak"))] {
+        assert!(matches!(label(other, note).await, Err(LabelError::Stands(alert)) if *alert == called_false));
+    }
     store.commit(&[Outcome::Transition(transition("pump", NOON_MS, 2))]).await.unwrap();
     store.commit(&[Outcome::Transition(opened.clone())]).await.unwrap();
     let now = store.reader().alert(id).await.unwrap().unwrap();
     assert_eq!((now.state, now.label, now.peak_score), (AlertState::Resolved, Some(false), 4.0));
     assert_eq!(now.acknowledged_at, Some(at(NOON_MS + 5)));
-    assert_eq!(store.label(id, None, None).await.unwrap().unwrap().label, None);
+    let free = label(None, None).await.unwrap().unwrap();
+    assert_eq!((free.label, free.note, free.labelled_at), (None, None, None));
     assert_eq!(store.acknowledge(&AlertId("nobody".to_owned()), at(0)).await.unwrap(), None);
 }
 

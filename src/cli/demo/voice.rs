@@ -299,6 +299,8 @@ mod tests {
             acknowledged_at: None,
             label: None,
             note: None,
+            labelled_by: None,
+            labelled_at: None,
             openings: 1,
         };
         let voice = Voice { bars: Bars::new(), is_coloured: false };

@@ -2,6 +2,7 @@
 
 import { all, get, post, query, segment } from "./api.js";
 import { alertItem, labelText } from "./alerts.js";
+import { authorField } from "./author.js";
 import { bandWidths } from "./band.js";
 import { ChannelChart, channelKey, tellStep } from "./channel_chart.js";
 import { duration, ms, time } from "./clock.js";
@@ -116,7 +117,7 @@ export async function alertView(root, id) {
         ? h("span", { class: "soft" }, "Acknowledged ", time(alert.acknowledged_at))
         : h("button", { type: "button", class: "primary", onclick: () => act("Acknowledged.", () => post(`alerts/${segment(id)}/acknowledge`)) }, "Acknowledge"),
       ...(label
-        ? [h("span", {}, `Labelled: ${label}`, alert.note ? h("span", { class: "soft" }, ` “${alert.note}”`) : null), h("button", { type: "button", onclick: () => act("Label taken back.", () => post(`alerts/${segment(id)}/label`, { label: null })) }, "Undo label")]
+        ? [h("span", {}, `Labelled: ${label}`, h("span", { class: "soft" }, alert.labelled_by ? ` by ${alert.labelled_by}` : null, alert.note ? ` “${alert.note}”` : null)), h("button", { type: "button", onclick: () => act("Label taken back.", () => post(`alerts/${segment(id)}/label`, { label: null })) }, "Undo label")]
         : [h("button", { type: "button", onclick: () => askLabel(true) }, "It was right"), h("button", { type: "button", onclick: () => askLabel(false) }, "False alarm…")]),
       alert.silenced_by?.length
         ? h("button", { type: "button", onclick: () => act("The silence is over.", () => Promise.all(alert.silenced_by.map(endSilence)).then(reread)) }, "End silence")
@@ -137,19 +138,51 @@ export async function alertView(root, id) {
     if (focused) (actions.querySelector("button") ?? heading).focus();
   }
 
+  // Applies a label. One that somebody else has set meanwhile is not overwritten unasked.
+  async function applyLabel(body) {
+    let stands = false;
+    await act(body.label ? "Labelled as a true alert." : "Labelled as a false alarm.", async () => {
+      try {
+        return await post(`alerts/${segment(id)}/label`, body);
+      } catch (error) {
+        if (error.status !== 409) throw error;
+        stands = true;
+        alert = await reread();
+        throw new Error(`it was labelled “${labelText(alert)}” meanwhile.`);
+      }
+    });
+    if (stands) askReplace(body);
+  }
+
+  // Two people disagree: says what the other one said, and lets this one decide.
+  function askReplace(body) {
+    const dialog = document.getElementById("dialog");
+    const name = (value) => `“${labelText({ label: value })}”`;
+    const same = alert.label === body.label;
+    dialog.replaceChildren(h("form", { method: "dialog" },
+      h("h2", { id: "dialog-title" }, "Somebody was here before you"),
+      h("p", {}, h("strong", {}, alert.labelled_by || "Somebody who gave no name"), ` labelled this alert ${name(alert.label)}`, alert.labelled_at ? [" at ", time(alert.labelled_at)] : null, alert.note ? `: “${alert.note}”` : null, "."),
+      h("p", {}, same ? "Your label is the same; only your note would take the place of theirs." : `You say it was a ${labelText(body)}. One label stands on an alert; what a label taught the judge goes with it.`),
+      h("div", { class: "row" }, h("button", { class: "primary", value: "keep" }, "Leave it as it is"), h("button", { value: "replace" }, `Replace it with ${name(body.label)}`))));
+    dialog.returnValue = "";
+    dialog.onclose = () => { if (dialog.returnValue === "replace") applyLabel({ ...body, replace: true }); };
+    dialog.showModal();
+  }
+
   // Asks before a label is applied, and says what it would have changed.
   async function askLabel(label) {
     const dialog = document.getElementById("dialog");
     const note = h("textarea", { id: "label-note", maxlength: "2000" });
+    const author = authorField();
     const preview = h("div", { class: "body" }, h("p", { class: "soft" }, "Looking at earlier alerts…"));
     const apply = h("button", { class: "primary", value: "apply" }, label ? "It was right" : "Label as false alarm");
     dialog.replaceChildren(h("form", { method: "dialog" },
       h("h2", { id: "dialog-title" }, label ? "It was right" : "It was a false alarm"), preview,
-      h("label", { for: "label-note" }, "Note (for whoever looks next)"), note,
+      h("label", { for: "label-note" }, "Note (for whoever looks next)"), note, author.element,
       h("div", { class: "row" }, apply, h("button", { value: "cancel" }, "Cancel"))));
     dialog.returnValue = "";
     dialog.onclose = () => {
-      if (dialog.returnValue === "apply") act(label ? "Labelled as a true alert." : "Labelled as a false alarm.", () => post(`alerts/${segment(id)}/label`, { label, note: note.value.trim() || null }));
+      if (dialog.returnValue === "apply") applyLabel({ label, note: note.value.trim() || null, author: author.name() || null });
     };
     dialog.showModal();
     try {

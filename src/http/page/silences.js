@@ -1,6 +1,7 @@
 // Silences: alerts that tell nobody for a while. They are stored and shown all the same.
 
 import { del, get, post, segment } from "./api.js";
+import { authorField } from "./author.js";
 import { duration, ms, time, zone } from "./clock.js";
 import { h } from "./dom.js";
 import { word } from "./words.js";
@@ -63,22 +64,22 @@ export function askSilence(alert, onDone) {
   const window = h("div", { class: "field", hidden: true }, h("span", {}, `Only between (${zone} time)`), h("div", { class: "row" }, from, "and", to),
     h("div", { class: "row" }, days.map((box, i) => h("label", { class: "day" }, box, DAYS[i].slice(0, 3)))), h("span", { class: "soft" }, "No day chosen: every day."));
   repeats.addEventListener("change", () => { window.hidden = !repeats.checked; });
-  const author = h("input", { type: "text", name: "author", maxlength: "200", autocomplete: "name", value: localStorage.getItem("kilter-author") ?? "" });
+  const author = authorField();
   const comment = h("input", { type: "text", name: "comment", maxlength: "2000", placeholder: "bearing is being changed" });
   const failure = h("p", { class: "note bad", role: "alert", hidden: true });
   const form = h("form", {}, h("h2", { id: "dialog-title" }, "Silence"),
     h("p", { class: "soft" }, "Nobody is told while it lasts. Alerts are still found, stored and shown here."),
     choices.length ? field("What", what) : field("Series, as a regular expression", pattern),
     field("For how long, from now", length), h("label", { class: "row" }, repeats, "Only at certain times (maintenance windows)"), window,
-    field("Why", comment), field("Who you are", author), failure,
+    field("Why", comment), author.element, failure,
     h("div", { class: "row" }, h("button", { class: "primary" }, "Silence"), h("button", { type: "button", onclick: () => dialog.close() }, "Cancel")));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    localStorage.setItem("kilter-author", author.value.trim());
+    const createdBy = author.name();
     const matchers = choices.length ? choices[Number(what.value)][1] : [{ name: "series", value: pattern.value, isRegex: true, isEqual: true }];
     const schedule = repeats.checked ? { weekdays: days.filter((box) => box.checked).map((box) => box.value), startTime: from.value, endTime: to.value, location: zone } : null;
     try {
-      const silence = await post("silences", { matchers, endsAt: new Date(Date.now() + Number(length.value)).toISOString(), schedule, createdBy: author.value.trim(), comment: comment.value.trim() });
+      const silence = await post("silences", { matchers, endsAt: new Date(Date.now() + Number(length.value)).toISOString(), schedule, createdBy, comment: comment.value.trim() });
       dialog.close();
       onDone(silence);
     } catch (error) {

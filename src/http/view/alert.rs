@@ -47,6 +47,12 @@ pub struct AlertView {
     /// What the person added to the label.
     #[serde(default)]
     pub note: Option<String>,
+    /// The name that person gave.
+    #[serde(default)]
+    pub labelled_by: Option<String>,
+    /// When they labelled it.
+    #[serde(default)]
+    pub labelled_at: Option<Moment>,
     /// How often it opened: one that comes back soon after it resolved is the same one again.
     #[serde(default)]
     pub openings: u32,
@@ -106,6 +112,8 @@ impl From<Alert> for AlertView {
             acknowledged_at: alert.acknowledged_at.map(Moment),
             label: alert.label,
             note: alert.note,
+            labelled_by: alert.labelled_by,
+            labelled_at: alert.labelled_at.map(Moment),
             openings: alert.openings,
             silenced_by: Vec::new(),
         }

@@ -88,7 +88,7 @@ impl Board {
     pub(super) fn amend(&mut self, alert: &Alert) -> bool {
         let Some(panel) = self.panels.get_mut(&alert.series) else { return false };
         let Some(open) = panel.open.iter_mut().find(|open| open.id == alert.id) else { return false };
-        (open.acknowledged_at, open.label) = (alert.acknowledged_at, alert.label);
+        (open.acknowledged_at, open.label, open.labelled_at) = (alert.acknowledged_at, alert.label, alert.labelled_at);
         open.note.clone_from(&alert.note);
         self.stale.insert(alert.series.clone())
     }
@@ -99,6 +99,7 @@ impl Board {
         (&panel.score_topic, panel.state)
     }
 
+        open.labelled_by.clone_from(&alert.labelled_by);
     /// Everything has to be said again: the broker may have forgotten.
     pub(super) fn all_stale(&mut self) {
         self.stale = self.panels.keys().cloned().collect();

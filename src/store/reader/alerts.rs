@@ -98,6 +98,8 @@ pub(in crate::store) fn alert_from_row(row: &SqliteRow) -> Result<Alert, ReadErr
         acknowledged_at: at("acknowledged_at_ms")?,
         label: row.try_get("label")?,
         note: row.try_get("label_note")?,
+        labelled_by: row.try_get("labelled_by")?,
+        labelled_at: at("labelled_at_ms")?,
         openings: row.try_get("openings")?,
     })
 }

@@ -54,33 +54,7 @@ impl Store {
         Ok(alert)
     }
 
-    /// A person says what the alert was: a true alert, a false alarm, or (none) takes that back. The alert as it then
-    /// is, or none when there is none of that id.
-    ///
-    /// # Errors
-    /// As [`Store::commit`].
-    pub async fn label(
-        &self,
-        id: &AlertId,
-        label: Option<bool>,
-        note: Option<&str>,
-    ) -> Result<Option<Alert>, CommitError> {
-        let mut writer = self.inner.writer.lock().await;
-        let mut conn = self.begin(&mut writer).await?;
-        sqlx::query("UPDATE alerts SET label = ?, label_note = ? WHERE id = ?")
-            .bind(label)
-            .bind(note)
-            .bind(&id.0)
-            .execute(&mut conn)
-            .await?;
-        super::finish(&mut writer.connection, conn).await?;
-        drop(writer);
-        let alert = self.alert_now(id).await?;
-        alert.iter().for_each(|alert| self.tell(Deed::Labelled(alert.clone())));
-        Ok(alert)
-    }
-
-    async fn alert_now(&self, id: &AlertId) -> Result<Option<Alert>, CommitError> {
+    pub(super) async fn alert_now(&self, id: &AlertId) -> Result<Option<Alert>, CommitError> {
         self.inner.reader.alert(id).await.map_err(|error| match error {
             ReadError::Unusable { cause } => cause,
             other => CommitError::Damaged { detail: other.to_string() },

@@ -7,6 +7,7 @@ mod commit;
 mod deeds;
 mod frame_rows;
 mod known;
+mod label;
 mod model;
 mod model_rows;
 mod outbox;
@@ -28,6 +29,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 
 pub use commit::Committed;
 pub use deeds::Deed;
+pub use label::{LabelError, NewLabel};
 pub use model::NewModel;
 pub(super) use model::checksum;
 pub use retention::Forgotten;
