@@ -91,6 +91,7 @@ impl LiveEvent {
                 Some(Self::WarmUp { series: series.clone(), progress })
             }
             Outcome::Transition(transition) => Some(Self::Transition(transition.clone())),
+            Outcome::AlertRaised { alert, .. } => Some(Self::AlertChanged(alert.as_ref().clone())),
             _ => None,
         }
     }

@@ -338,6 +338,9 @@ impl SeriesLife {
         let latent = score.as_ref().filter(|_| self.spec.keeps_latents).and_then(|_| judging.chain.latent());
         if let Some(shift) = accepted_shift {
             let deed = ShiftDeed::Accepted { at: frame.at, factor: shift.factor };
+        if let Some((alert, sequence)) = self.alert.take_raised() {
+            out.push(Outcome::AlertRaised { alert: Box::new(alert), sequence });
+        }
             out.push(Outcome::Shift { series: self.id.clone(), deed });
         }
         let expected = score.as_ref().map_or(&[][..], |score| &score.expected);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ModelPower;
 use crate::series::{ChannelName, Frame, SeriesId, Timestamp};
-use crate::verdict::{SeriesState, Transition};
+use crate::verdict::{Alert, SeriesState, Transition};
 use crate::windowing::OpenRow;
 
 /// One judged row of a series, as stored. Written once, never rewritten.
@@ -183,6 +183,14 @@ pub enum Outcome {
     },
     /// An alert opened or resolved.
     Transition(Transition),
+    /// An open alert has become more severe or reached a higher peak. No transition: receivers are told of openings and
+    /// ends, whoever looks sees how it stands.
+    AlertRaised {
+        /// The alert as it now is.
+        alert: Box<Alert>,
+        /// Sequence number of its last transition.
+        sequence: u32,
+    },
     /// A series is now in another state.
     State {
         /// The series.

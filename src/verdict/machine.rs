@@ -74,6 +74,9 @@ pub struct AlertMachine {
     /// The worst row since evidence began to gather, while no alert is open. A short fault may be over when it has
     /// gathered enough to open one: who is to blame is read where it stood out most.
     worst: Option<WorstRow>,
+    /// True from a row that raised the open alert until that is asked for.
+    #[serde(skip)]
+    is_raised: bool,
     /// Not kept: what the configuration says now counts.
     #[serde(skip, default = "AlertSpec::unfolded")]
     spec: AlertSpec,
@@ -102,6 +105,7 @@ impl AlertMachine {
             improbable_rows: 0,
             last_evidence: 0.0,
             worst: None,
+            is_raised: false,
             spec: AlertSpec::unfolded(),
         }
     }
@@ -127,12 +131,12 @@ impl AlertMachine {
         for (alert, _) in self.open.iter_mut().chain(&mut self.last).filter(|(alert, _)| alert.id == said.id) {
             (alert.acknowledged_at, alert.label) = (said.acknowledged_at, said.label);
             alert.note.clone_from(&said.note);
+            alert.labelled_by.clone_from(&said.labelled_by);
+            alert.labelled_at = said.labelled_at;
         }
     }
 
     /// Where the machine stands after the last verdict.
-            alert.labelled_by.clone_from(&said.labelled_by);
-            alert.labelled_at = said.labelled_at;
     pub fn phase(&self) -> AlertPhase {
         match (&self.open, self.last_evidence) {
             (Some(_), evidence) if evidence < PENDING_EVIDENCE => AlertPhase::Resolving,
@@ -265,19 +269,27 @@ impl AlertMachine {
             acknowledged_at: None,
             label: None,
             note: None,
+            labelled_by: None,
+            labelled_at: None,
             openings: 1,
         };
         self.open = Some((alert.clone(), 1));
         Transition { kind: TransitionKind::Opened, at: verdict.at, sequence: 1, alert }
-            labelled_by: None,
-            labelled_at: None,
     }
 
     fn raise(&mut self, verdict: &Verdict<'_>) {
         let severity = self.severity(verdict.live_score, verdict.p_value);
         if let Some((alert, _)) = &mut self.open {
+            let before = (alert.severity, alert.peak_score);
             lift(alert, severity, &self.channels, verdict);
+            self.is_raised |= before != (alert.severity, alert.peak_score);
         }
+    }
+
+    /// The open alert with the sequence number of its last transition, once after it has become more severe or reached
+    /// a higher peak.
+    pub fn take_raised(&mut self) -> Option<(Alert, u32)> {
+        std::mem::take(&mut self.is_raised).then(|| self.open.clone()).flatten()
     }
 
     /// Critical when a row is far beyond what calibration has seen, or when improbable rows have gone on for long.

@@ -8,7 +8,7 @@ use kilter::store::{
     Age, AlertQuery, CommitError, Committed, LabelError, NewLabel, NewModel, OpenError, Reaction, ReadError, Reader,
     Retention, RowQuery, SeriesQuery, Store, StoreConfig,
 };
-use kilter::verdict::{AlertId, AlertState, SeriesState};
+use kilter::verdict::{Alert, AlertId, AlertState, SeriesState, Severity};
 use kilter::windowing::OpenRow;
 use proptest::prelude::*;
 use sqlx::{ConnectOptions, Connection, Executor};
@@ -370,6 +370,37 @@ async fn people_outlast_transitions() {
     let free = label(None, None).await.unwrap().unwrap();
     assert_eq!((free.label, free.note, free.labelled_at), (None, None, None));
     assert_eq!(store.acknowledge(&AlertId("nobody".to_owned()), at(0)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_open_alert_is_raised_and_never_lowered() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&StoreConfig::in_dir(dir.path())).await.unwrap();
+    let [opened, ended] = [1, 2].map(|sequence| transition("pump", NOON_MS, sequence));
+    let raised = |peak_score, severity, sequence| {
+        let alert = Alert { peak_score, severity, ..opened.alert.clone() };
+        [Outcome::AlertRaised { alert: Box::new(alert), sequence }]
+    };
+    let now = async || {
+        let alert = store.reader().alert(&opened.alert.id).await.unwrap().unwrap();
+        (alert.peak_score, alert.severity, alert.state)
+    };
+    let peak = opened.alert.peak_score;
+    store.commit(&raised(peak + 1.0, Severity::Critical, 1)).await.unwrap();
+    assert!(store.reader().alert(&opened.alert.id).await.unwrap().is_none(), "nothing is raised that is not there");
+    store.commit(&[Outcome::Transition(opened.clone())]).await.unwrap();
+    store.label(&opened.alert.id, &NewLabel { label: Some(true), ..NewLabel::default() }, at(0)).await.unwrap();
+    store.commit(&raised(peak + 2.0, Severity::Critical, 1)).await.unwrap();
+    let higher = (peak + 2.0, Severity::Critical, AlertState::Open);
+    assert_eq!(now().await, higher);
+    store.commit(&raised(peak + 1.0, Severity::Warning, 1)).await.unwrap();
+    assert_eq!(now().await, higher, "a row judged again takes nothing back");
+    assert_eq!(store.reader().alert(&opened.alert.id).await.unwrap().unwrap().label, Some(true));
+    assert_eq!(store.reader().transitions(0, 9).await.unwrap().len(), 1, "and nobody is told of another transition");
+    store.commit(&[Outcome::Transition(ended.clone())]).await.unwrap();
+    let over = now().await;
+    store.commit(&raised(99.0, Severity::Critical, 1)).await.unwrap();
+    assert_eq!(now().await, over, "what is over stands");
 }
 
 #[tokio::test]

@@ -78,6 +78,15 @@ impl Board {
                 }
                 &alert.series
             }
+            Outcome::AlertRaised { alert, .. } => {
+                let open = &mut self.panel(&alert.series).open;
+                let Some(known) = open.iter_mut().find(|known| known.id == alert.id) else { return false };
+                // What a person has said stands here already.
+                (known.severity, known.peak_score) = (alert.severity, alert.peak_score);
+                (known.p_value, known.evidence) = (alert.p_value, alert.evidence);
+                known.channels.clone_from(&alert.channels);
+                &alert.series
+            }
             _ => return false,
         };
         self.stale.insert(series.clone());
@@ -90,6 +99,7 @@ impl Board {
         let Some(open) = panel.open.iter_mut().find(|open| open.id == alert.id) else { return false };
         (open.acknowledged_at, open.label, open.labelled_at) = (alert.acknowledged_at, alert.label, alert.labelled_at);
         open.note.clone_from(&alert.note);
+        open.labelled_by.clone_from(&alert.labelled_by);
         self.stale.insert(alert.series.clone())
     }
 
@@ -99,7 +109,6 @@ impl Board {
         (&panel.score_topic, panel.state)
     }
 
-        open.labelled_by.clone_from(&alert.labelled_by);
     /// Everything has to be said again: the broker may have forgotten.
     pub(super) fn all_stale(&mut self) {
         self.stale = self.panels.keys().cloned().collect();

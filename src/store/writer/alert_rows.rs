@@ -15,6 +15,10 @@ const ALERT: &str = "INSERT INTO alerts (id, series_id, kind, state, severity, o
     sequence = excluded.sequence, openings = excluded.openings \
     WHERE excluded.sequence > alerts.sequence";
 
+/// Never lowers: rows judged again after a crash raise it as they did before. A later transition knows more.
+const RAISE: &str = "UPDATE alerts SET severity = ?, peak_score = ?, p_value = ?, evidence = ?, channels = ? \
+    WHERE id = ? AND sequence = ? AND state = 'open' AND peak_score <= ?";
+
 /// The judge's state before an alert opens, from an earlier commit.
 const KEEP_CHECKPOINT: &str = "INSERT OR IGNORE INTO alert_checkpoints (alert_id, at_ms, bytes) \
     SELECT ?1, at_ms, bytes FROM checkpoints WHERE series_id = ?2 AND at_ms < ?3";
@@ -63,6 +67,19 @@ pub(super) async fn write(conn: &mut SqliteConnection, batch: &Batch<'_>) -> Res
             .execute(&mut *conn)
             .await?
             .rows_affected();
+    }
+    for (alert, sequence) in &batch.raised {
+        sqlx::query(RAISE)
+            .bind(alert.severity.as_str())
+            .bind(alert.peak_score)
+            .bind(alert.p_value)
+            .bind(alert.evidence)
+            .bind(serde_json::to_string(&alert.channels).map_err(refused)?)
+            .bind(&alert.id.0)
+            .bind(sequence)
+            .bind(alert.peak_score)
+            .execute(&mut *conn)
+            .await?;
     }
     Ok(n_new)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::bundle::ModelBundle;
 use crate::pipeline::{BudgetRow, Outcome, PowerRow, ScoreRow, SettledRow, ShiftDeed, TakeOver};
 use crate::series::{Frame, SeriesId, Timestamp};
-use crate::verdict::{SeriesState, Transition};
+use crate::verdict::{Alert, SeriesState, Transition};
 use crate::windowing::OpenRow;
 
 use super::known::{Known, Progress};
@@ -37,6 +37,8 @@ pub(super) struct Batch<'a> {
     pub(super) checkpoints: HashMap<i64, (Timestamp, &'a [u8])>,
     pub(super) states: HashMap<i64, NewState<'a>>,
     pub(super) transitions: Vec<(i64, &'a Transition)>,
+    /// Open alerts that stand higher than before, with the sequence number of their last transition.
+    pub(super) raised: Vec<(&'a Alert, u32)>,
     /// What explaining an opening needs: the alert's transition and the newest checkpoint of this batch before it.
     pub(super) opened_after: Vec<(&'a Transition, (Timestamp, &'a [u8]))>,
     /// Series whose rows went further: from, to.
@@ -97,6 +99,7 @@ impl<'a> Batch<'a> {
                 }
                 self.transitions.push((number, transition));
             }
+            Outcome::AlertRaised { alert, sequence } => self.raised.push((alert, *sequence)),
             Outcome::State { state, at, reason, .. } => {
                 let new = (*at, *state, reason.as_str());
                 self.states
@@ -186,6 +189,7 @@ fn subject(outcome: &Outcome) -> Option<(&SeriesId, Timestamp)> {
         Outcome::Score { series, score } => Some((series, score.at)),
         Outcome::Settled { series, settled } => Some((series, settled.at)),
         Outcome::Transition(transition) => Some((&transition.alert.series, transition.at)),
+        Outcome::AlertRaised { alert, .. } => Some((&alert.series, alert.opened_at)),
         Outcome::TakeOver(take_over) => Some((&take_over.series, take_over.from)),
         Outcome::Budget(row) => Some((&row.series, row.at)),
         Outcome::Power(power) => Some((&power.series, power.at)),
