@@ -35,6 +35,7 @@ mod numerics;
 mod outcomes;
 mod page;
 mod page_live;
+mod page_zoom;
 mod plant;
 mod power;
 mod query;

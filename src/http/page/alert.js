@@ -4,7 +4,7 @@ import { all, get, post, query, segment } from "./api.js";
 import { alertItem, labelText } from "./alerts.js";
 import { authorField } from "./author.js";
 import { bandWidths } from "./band.js";
-import { ChannelChart, channelKey, tellStep } from "./channel_chart.js";
+import { ChannelChart, channelKey, tellRows } from "./channel_chart.js";
 import { duration, ms, time } from "./clock.js";
 import { announce, fact, fill, h, link, table } from "./dom.js";
 import { historyOf } from "./history.js";
@@ -85,7 +85,7 @@ export async function alertView(root, id) {
     closer.href = `#/series/${segment(alert.series)}?from=${Math.round(from)}&to=${Math.round(to)}`;
     renderActions();
     renderBlame();
-    tellStep(key, rows.step);
+    tellRows(key, rows);
     scoreChart.set(scoreColumns(rows));
     evidenceChart.set(evidenceColumns(rows));
     for (const [channel, chart] of channelCharts) chart.set(channelColumns(rows, channel, widths ?? undefined));

@@ -54,6 +54,14 @@ function drawLevel(chart, level, name) {
   ctx.restore();
 }
 
+// Points further apart than this many pixels can be told apart.
+const POINT_SPACE = 8;
+
+function isSparse(chart) {
+  const [first, last] = chart.series[0].idxs ?? [0, 0];
+  return (last - first) * POINT_SPACE * devicePixelRatio < chart.bbox.width;
+}
+
 const timeLabels = (chart, splits, axis, space, step) => splits.map((at) => axisText(1000 * at, 1000 * step));
 
 // What each line is, with its value under the cursor, or else its newest.
@@ -75,7 +83,8 @@ class Key {
   }
 }
 
-// One chart. `series`: [{label, colour, width?, dash?, dots?}], dots: single points, no line; `bands`: [[upper, lower, colour name]],
+// One chart. `series`: [{label, colour, width?, dash?, dots?, dotsIfFew?}], dots: single points, no line; dotsIfFew(): points
+// on the line where they can be told apart; `bands`: [[upper, lower, colour name]],
 // `ranges()`: alerts as [from, to] in seconds, `level`: {value, name}, `onZoom(from, to)` in ms; from null = back.
 // `onPoint(index)`: the point under the cursor or null; a chart that tells it has no key of its own.
 export class Chart {
@@ -111,7 +120,7 @@ export class Chart {
         { label: "time" },
         ...series.map((one) => ({
           label: one.label, stroke: () => colour(one.colour), width: one.width ?? 1.5, dash: one.dash,
-          points: one.dots ? { show: true, size: 5, width: 0, fill: () => colour(one.colour) } : { show: false },
+          points: one.dotsIfFew ? { show: (chart) => one.dotsIfFew() && isSparse(chart), size: 5, width: 0, fill: () => colour(one.colour) } : one.dots ? { show: true, size: 5, width: 0, fill: () => colour(one.colour) } : { show: false },
           paths: one.dots ? () => null : undefined,
         })),
       ],

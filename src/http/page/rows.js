@@ -42,18 +42,25 @@ export const evidenceColumns = ({ scores }) => columns(withGaps(scores.map((row)
 export const memberColumns = ({ scores }) =>
   columns(withGaps(scores.map((row) => [seconds(row.at), row.autoencoder_error, row.pca_error, row.baseline_error])), 4);
 
-// time, value (or mean), expected, greatest, least, band's upper and lower edge, value if outside the band. `widths` as
-// from `bandWidths`.
+// time, measured value (or mean), expected, greatest, least, band's upper and lower edge, value if outside the band, value
+// if held. `widths` as from `bandWidths`.
 export function channelColumns({ scores, readings, channels }, channel, widths = new Map()) {
   const index = channels.indexOf(channel);
   const width = widths.get(channel) ?? null;
   const expected = new Map(scores.filter((row) => row.expected).map((row) => [row.at, row.expected[channel]]));
-  return columns(withGaps(readings.map((row) => {
+  const rows = withGaps(readings.map((row) => {
     const value = row.values[index] ?? null;
     const wanted = expected.get(row.at) ?? null;
     const [upper, lower] = width === null || wanted === null ? [null, null] : [wanted + width, wanted - width];
     // A mean may lie inside while a reading did not: only single rows are called outside.
     const isOutside = !row.max && value !== null && upper !== null && (value > upper || value < lower);
-    return [seconds(row.at), value, wanted, row.max?.[index] ?? null, row.min?.[index] ?? null, upper, lower, isOutside ? value : null];
-  })), 8);
+    const isHeld = value !== null && row.measured?.[index] === false;
+    return [seconds(row.at), isHeld ? null : value, wanted, row.max?.[index] ?? null, row.min?.[index] ?? null, upper, lower, isOutside ? value : null, isHeld ? value : null];
+  }));
+  // The line of held values begins and ends at the measured ones beside them.
+  const isHeld = rows.map((row) => row[HELD] !== null);
+  const joined = rows.map((row, i) => [...row.slice(0, HELD), row[HELD] ?? (isHeld[i - 1] || isHeld[i + 1] ? row[1] : null)]);
+  return columns(joined, 9);
 }
+
+const HELD = 8;

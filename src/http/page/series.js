@@ -3,7 +3,7 @@
 import { all, get, segment } from "./api.js";
 import { alertItem } from "./alerts.js";
 import { BAND_TEXT, bandWidths } from "./band.js";
-import { ChannelChart, channelKey, tellStep } from "./channel_chart.js";
+import { ChannelChart, channelKey, tellRows } from "./channel_chart.js";
 import { duration, fullText, ms, time, utcText, zone } from "./clock.js";
 import { announce, fact, fill, h, link, table } from "./dom.js";
 import * as live from "./live.js";
@@ -118,7 +118,7 @@ export async function seriesView(root, name, parameters) {
       channelsBox.append(chart.element);
     }
     for (const [channel, chart] of channelCharts) chart.set(channelColumns(rows, channel, widths));
-    tellStep(key, rows.step);
+    tellRows(key, rows);
     const isKnown = rows.scores.some((row) => row.expected);
     bandNote.textContent = rows.step && !isKnown ? `Zoom in to see what was expected; here one point is ${duration(rows.step)}.`
       : widths.size ? `Expected band: from the last 1,000 rows without an alert; ${BAND_TEXT}.` : "The band around what was expected appears once a hundred rows have been judged.";
