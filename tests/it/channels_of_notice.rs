@@ -453,7 +453,7 @@ fn free_port() -> u16 {
 }
 
 /// An HTTP receiver that keeps bodies.
-fn receiver() -> (u16, Arc<Mutex<Vec<Value>>>) {
+pub(crate) fn receiver() -> (u16, Arc<Mutex<Vec<Value>>>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let bodies = Arc::new(Mutex::new(Vec::new()));

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, wait_for};
-use crate::running::{Plant, SERIES, run};
+use crate::running::{Plant, SERIES, WARM_UP_ROWS, run};
 
 /// Marks the document, so that a reload would show.
 fn mark(browser: &Browser) {
@@ -98,6 +98,77 @@ fn silence_and_end(plant: &Plant, browser: &Browser) {
     browser.click("button", "End it");
     browser.wait_for_text("Nothing is silenced");
     wait_for("the end of the silence", || plant.get("silences")["data"].as_array().is_some_and(Vec::is_empty));
+}
+
+/// Fills in the form of a new silence that comes again between two local times, and sends it.
+fn ask_window(browser: &Browser, pattern: &str, from: &str, to: &str) {
+    browser.click("button", "New silence…");
+    browser.wait_for_text("Only at certain times (maintenance windows)");
+    browser.click("label", "Only at certain times");
+    browser.wait_for_text("Only between (Australia/Adelaide time)");
+    browser.run(&format!(
+        "document.querySelector('dialog [name=pattern]').value = '{pattern}'; \
+         document.querySelector('dialog [aria-label=From]').value = '{from}'; \
+         document.querySelector('dialog [aria-label=To]').value = '{to}'; \
+         document.querySelector('dialog [name=comment]').value = 'oil is changed';"
+    ));
+    assert_eq!(browser.barriers(), Vec::<String>::new());
+    browser.picture("live-window-form-phone-light");
+    browser.run("document.querySelector('dialog button.primary').click()");
+    wait_for("the form to close", || browser.run("return document.getElementById('dialog').open") == false);
+}
+
+#[test]
+#[ignore = "needs chromium, chromedriver and mosquitto"]
+fn a_maintenance_window_in_local_time_is_made_seen_holds_an_alert_and_is_ended() {
+    let (port, told) = crate::channels_of_notice::receiver();
+    let hook = format!("[[notify.webhooks]]\nname = \"pager\"\nurl = \"http://127.0.0.1:{port}/\"\n");
+    let hook = format!("[defaults.silent]\nenabled = false\n{hook}");
+    let plant = Plant::start_with(WARM_UP_ROWS, &hook);
+    plant.publish(0..700, i64::MAX);
+    wait_for("every row is judged", || plant.get("series/hall-1%2Fpump-3")["live_score"].is_f64());
+    let browser = Browser::start();
+    browser.size(390, 844, "light");
+    // Half an hour off the full hour, so that a window in another zone's hours would not hold.
+    browser.developer("Emulation.setTimezoneOverride", json!({"timezoneId": "Australia/Adelaide"}));
+    browser.open(&plant.base, "#/alerts");
+    browser.wait_for_text("Nothing is silenced");
+    let local = |minutes: i64| {
+        let script = format!("return new Date(Date.now() + {minutes} * 60e3).toTimeString().slice(0, 5)");
+        browser.run(&script).as_str().unwrap().to_owned()
+    };
+    // One window is now, the other one has not come yet; the page says so of each.
+    let (from, to) = (local(-20), local(20));
+    ask_window(&browser, "hall-1/.*", &from, &to);
+    browser.wait_for_text(&format!("only every day {from} to {to}, Australia/Adelaide time"));
+    browser.wait_for_text("silent now");
+    ask_window(&browser, ".*pump-3", &local(120), &local(180));
+    browser.wait_for_text("outside its window now");
+    browser.picture("live-windows-phone-light");
+    assert_eq!(browser.barriers(), Vec::<String>::new());
+    let made = plant.get("silences")["data"].clone();
+    let window = made.as_array().unwrap().iter().find(|one| one["status"]["inForce"] == true).unwrap();
+    let schedule = json!({"weekdays": [], "startTime": from, "endTime": to, "location": "Australia/Adelaide"});
+    assert_eq!((&window["schedule"], &window["matchers"][0]["value"]), (&schedule, &json!("hall-1/.*")));
+
+    // An alert within the window is found and shown, and nobody is told.
+    plant.publish(700..760, 700);
+    browser.wait_for_text("temperature does not behave as learned");
+    wait_for("the silenced alert", || plant.get("alerts")["data"][0]["silenced_by"] == json!([window["id"]]));
+    let pager = || {
+        let targets = plant.get("targets")["data"].clone();
+        targets.as_array().unwrap().iter().find(|one| one["name"] == "webhook:pager").unwrap().clone()
+    };
+    wait_for("the notice to be held", || pager()["n_held"] == 1);
+    assert_eq!(told.lock().unwrap().len(), 0, "nobody is told while it lasts");
+
+    // Ended on the page, it lets go: whoever waits is told of what is still open.
+    let id = window["id"].as_str().unwrap();
+    browser.run(&format!("document.querySelector('[data-silence=\"{id}\"] button').click()"));
+    wait_for("the notice", || told.lock().unwrap().len() == 1);
+    wait_for("nothing held", || pager()["n_held"] == 0);
+    assert_eq!(plant.get("alerts")["data"][0]["silenced_by"], json!([]));
+    assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
 #[test]

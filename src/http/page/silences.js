@@ -29,7 +29,7 @@ export function silenceItem(silence, onEnd) {
   const left = ms(isPending ? silence.startsAt : silence.endsAt) - Date.now();
   const end = h("button", { type: "button", "aria-label": `End the silence: ${silence.matchers.map(matcherText).join(", ")}`, onclick: () => onEnd(silence) }, "End it");
   return h("div", { class: "silence", "data-silence": silence.id }, h("div", {},
-    h("strong", {}, silence.matchers.map(matcherText).join(" and ")),
+    h("div", { class: "row" }, h("strong", {}, silence.matchers.map(matcherText).join(" and ")), h("span", { class: `state ${silence.status.inForce ? "warming_up" : "no_data"}` }, silence.status.inForce ? "silent now" : isPending ? "not begun" : "outside its window now")),
     h("div", { class: "soft" }, isPending ? ["begins ", time(silence.startsAt), `, in ${duration(left)}`] : ["until ", time(silence.endsAt), `, ${duration(left)} more`], silence.schedule ? `; only ${scheduleText(silence.schedule)}` : ""),
     silence.comment || silence.createdBy ? h("div", { class: "soft" }, [silence.comment, silence.createdBy ? `(${silence.createdBy})` : null].filter(Boolean).join(" ")) : null), end);
 }

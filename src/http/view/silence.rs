@@ -81,9 +81,13 @@ impl From<ScheduleView> for ScheduleSpec {
 
 /// Where a silence stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct SilenceStatusView {
     /// `pending`, `active` or `expired`.
     pub state: String,
+    /// True while it holds alerts: within its span and, if it comes again, within a window of its schedule.
+    #[serde(default)]
+    pub in_force: bool,
 }
 
 /// Keeps the alerts it matches from telling anybody for a while. They are stored and shown all the same.
@@ -115,7 +119,7 @@ impl SilenceView {
     pub fn new(silence: &Silence, now: Timestamp) -> Self {
         Self {
             id: silence.id.clone(),
-            status: SilenceStatusView { state: silence.state(now).as_str().to_owned() },
+            status: SilenceStatusView { state: silence.state(now).as_str().to_owned(), in_force: silence.covers(now) },
             matchers: silence.spec.matchers.iter().map(|matcher| matcher.spec().into()).collect(),
             starts_at: silence.spec.starts_at.into(),
             ends_at: silence.spec.ends_at.into(),
