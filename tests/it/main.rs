@@ -45,3 +45,4 @@ mod served;
 mod store;
 mod telemetry;
 mod watches;
+mod worth_telling;

@@ -72,6 +72,11 @@ impl Plant {
     /// Publishes rows of the machine over MQTT: load with a rhythm of 40 rows, temperature behind it, vibration with
     /// it. From `broken` on the temperature sensor reads 12 too much.
     pub(crate) fn publish(&self, rows: std::ops::Range<i64>, broken: i64) {
+        self.publish_to(&format!("plant/{SERIES}"), rows, broken);
+    }
+
+    /// The same of another machine, that of a topic.
+    pub(crate) fn publish_to(&self, topic: &str, rows: std::ops::Range<i64>, broken: i64) {
         let mut text = "timestamp,load,temperature,vibration\n".to_owned();
         for row in rows {
             let angle = |behind: f64| (row as f64 - behind) * std::f64::consts::TAU / 40.0;
@@ -84,7 +89,7 @@ impl Plant {
         }
         let file = self.dir.path().join("rows.csv");
         std::fs::write(&file, text).unwrap();
-        let args = ["--broker", &self.broker.url(), "--topic", &format!("plant/{SERIES}")].map(str::to_owned);
+        let args = ["--broker", &self.broker.url(), "--topic", topic].map(str::to_owned);
         run(Command::new(env!("CARGO_BIN_EXE_kilter")).arg("publish").args(args).arg(&file));
     }
 
