@@ -8,6 +8,7 @@ use super::{FitWanted, MeasuredPower, Outcome, SeriesSpec, SharedModels, Trained
 use crate::bundle::ModelBundle;
 use crate::series::{ChannelName, Reading, SeriesId, Timestamp};
 use crate::verdict::Alert;
+use crate::windowing::Counts;
 
 /// The pure, synchronous path from readings to outcomes, for every series.
 ///
@@ -29,6 +30,8 @@ pub struct Processed {
     pub heard: Heard,
     /// Readings refused because there are as many series as allowed.
     pub over_series_limit: u64,
+    /// True when nobody of that name is known, and the readings were too old or too far ahead to make one known.
+    pub is_refused_stranger: bool,
 }
 
 impl Pipeline {
@@ -75,6 +78,14 @@ impl Pipeline {
                 return processed;
             }
             let spec = Arc::clone(&self.specs[spec_index]);
+            let mut refused = Counts::default();
+            let is_refused = |reading: &Reading| !spec.grid.is_timely(reading.at, received_at, 1, &mut refused);
+            // What the broker retained of a machine long gone takes no place.
+            if readings.iter().map(is_refused).filter(|is_refused| *is_refused).count() == readings.len() {
+                processed.heard.counts = refused;
+                processed.is_refused_stranger = true;
+                return processed;
+            }
             let series = first.series.clone();
             outcomes.push(Outcome::SeriesSeen { series: series.clone(), at: first.at });
             let mut life = SeriesLife::new(series.clone(), spec, received_at);

@@ -172,7 +172,13 @@ impl SeriesLife {
             if reading.quality == Quality::Missing && !self.channels.contains(&reading.channel) {
                 continue;
             }
-            match self.channel_index(&reading.channel, out) {
+            // A refused reading makes no channel known; it is handed on all the same, to be counted.
+            let is_refused = || !self.assembler.would_take(reading.at, received_at);
+            let index = match self.channels.iter().position(|known| *known == reading.channel) {
+                None if is_refused() => Some(self.channels.len()),
+                known => known.or_else(|| self.new_channel(&reading.channel, out)),
+            };
+            match index {
                 Some(channel_index) => indexed.push(IndexedReading {
                     channel_index,
                     at: reading.at,
@@ -243,10 +249,8 @@ impl SeriesLife {
         out.extend(rest.map(|settled| Outcome::Settled { series: self.id.clone(), settled }));
     }
 
-    fn channel_index(&mut self, channel: &ChannelName, out: &mut Vec<Outcome>) -> Option<usize> {
-        if let Some(index) = self.channels.iter().position(|known| known == channel) {
-            return Some(index);
-        }
+    /// Takes a channel in that has not spoken before; none when there are as many as allowed.
+    fn new_channel(&mut self, channel: &ChannelName, out: &mut Vec<Outcome>) -> Option<usize> {
         if self.channels.len() >= self.spec.channels_max {
             return None;
         }
@@ -334,13 +338,13 @@ impl SeriesLife {
         let openings_per_row = judging.openings_per_row;
         let judged = judging.chain.push(frame, Phase::Scoring);
         let transition = judged.verdict().and_then(|verdict| self.alert.on_verdict(&verdict));
+        if let Some((alert, sequence)) = self.alert.take_raised() {
+            out.push(Outcome::AlertRaised { alert: Box::new(alert), sequence });
+        }
         let Judged { score, settled, observed, stuck, accepted_shift } = judged;
         let latent = score.as_ref().filter(|_| self.spec.keeps_latents).and_then(|_| judging.chain.latent());
         if let Some(shift) = accepted_shift {
             let deed = ShiftDeed::Accepted { at: frame.at, factor: shift.factor };
-        if let Some((alert, sequence)) = self.alert.take_raised() {
-            out.push(Outcome::AlertRaised { alert: Box::new(alert), sequence });
-        }
             out.push(Outcome::Shift { series: self.id.clone(), deed });
         }
         let expected = score.as_ref().map_or(&[][..], |score| &score.expected);

@@ -46,11 +46,17 @@ impl Intake {
             self.redelivered_messages.increment(1);
         }
         let Some(first) = readings.first() else { return };
-        self.ingest_lag.record(message.received_at.ms_since(first.at) as f64 / 1e3);
-        if processed.over_series_limit > 0 {
-            // The series has no name of its own here: there are too many of them.
-            counter!("kilter_readings_total", "series" => "", "result" => OVER_SERIES_LIMIT)
-                .increment(processed.over_series_limit);
+        // How old a refused message is says nothing about the way here.
+        if processed.heard.counts.accepted > 0 {
+            self.ingest_lag.record(message.received_at.ms_since(first.at) as f64 / 1e3);
+        }
+        if processed.over_series_limit > 0 || processed.is_refused_stranger {
+            // The series has no name of its own here: there are too many of them, or it is none yet.
+            let refused = processed.heard.counts.results().into_iter();
+            for (result, n) in refused.chain([(OVER_SERIES_LIMIT, processed.over_series_limit)]).filter(|(_, n)| *n > 0)
+            {
+                counter!("kilter_readings_total", "series" => "", "result" => result).increment(n);
+            }
             return;
         }
         if !self.by_series.contains_key(&first.series) {

@@ -178,7 +178,7 @@ impl Assembler {
         let mut pushed = Pushed::default();
         let mut touched: Vec<i64> = Vec::new();
         for reading in readings {
-            if !self.is_timely(reading.at, received_at, 1, &mut pushed.counts) {
+            if !self.spec.is_timely(reading.at, received_at, 1, &mut pushed.counts) {
                 continue;
             }
             let is_older = self.newest_at.is_some_and(|newest| reading.at < newest);
@@ -206,7 +206,7 @@ impl Assembler {
         let mut pushed = Pushed::default();
         let n_readings = readings.len() as u64;
         let Some(first) = readings.first() else { return pushed };
-        if !self.is_timely(first.at, received_at, n_readings, &mut pushed.counts) {
+        if !self.spec.is_timely(first.at, received_at, n_readings, &mut pushed.counts) {
             return pushed;
         }
         match self.last_closed_at {
@@ -230,17 +230,13 @@ impl Assembler {
     }
 
     /// False, and counted, when an event time cannot be true.
-    fn is_timely(&self, at: Timestamp, received_at: Timestamp, n_readings: u64, counts: &mut Counts) -> bool {
-        let ahead_ms = at.ms_since(received_at);
-        if ahead_ms > self.spec.future_limit.as_ms() {
-            counts.too_far_future += n_readings;
-            return false;
-        }
-        if -ahead_ms > self.spec.past_limit.as_ms() {
-            counts.too_old += n_readings;
-            return false;
-        }
-        true
+    /// True when a reading of that time would be taken in: neither untimely nor of a row that is closed.
+    pub fn would_take(&self, at: Timestamp, received_at: Timestamp) -> bool {
+        let is_late = match self.spec.grid {
+            GridKind::Time => self.closed_until.is_some_and(|closed| self.index(at) <= closed),
+            GridKind::Row => self.last_closed_at.is_some_and(|last| at <= last),
+        };
+        !is_late && self.spec.is_timely(at, received_at, 1, &mut Counts::default())
     }
 
     /// Puts a reading into its open row; gives the row's index when that changed anything or could have.

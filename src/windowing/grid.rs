@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::series::{HumanDuration, Stride};
+use super::Counts;
+use crate::series::{HumanDuration, Stride, Timestamp};
 
 /// What a row of a series is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -80,6 +81,20 @@ impl GridSpec {
     /// A time grid of this stride with the default policies.
     pub fn time(stride: Stride) -> Self {
         Self { stride, ..Self::default() }
+    }
+
+    /// True when an event time is not too far from the arrival; `n_readings` that are refused are counted.
+    pub fn is_timely(&self, at: Timestamp, received_at: Timestamp, n_readings: u64, counts: &mut Counts) -> bool {
+        let ahead_ms = at.ms_since(received_at);
+        if ahead_ms > self.future_limit.as_ms() {
+            counts.too_far_future += n_readings;
+            return false;
+        }
+        if -ahead_ms > self.past_limit.as_ms() {
+            counts.too_old += n_readings;
+            return false;
+        }
+        true
     }
 }
 

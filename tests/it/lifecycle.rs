@@ -8,7 +8,7 @@ use kilter::detector::{DetectorSpec, Member};
 use kilter::pipeline::{
     FitWanted, Outcome, Pipeline, PowerSpec, Replay, ScoreRow, SeriesSpec, WarmUp, WatchSpec, adopt, train,
 };
-use kilter::series::{ChannelName, Frame, Quality, Reading, SeriesId, Stride, Timestamp};
+use kilter::series::{ChannelName, Frame, HumanDuration, Quality, Reading, SeriesId, Stride, Timestamp};
 use kilter::verdict::{AlarmBudget, AlertSpec, DecisionSpec, SeriesState};
 use kilter::windowing::GridSpec;
 
@@ -342,4 +342,39 @@ fn series_of_a_kind_are_judged_by_one_model_when_they_share_it() {
     assert!(n_scores("pump-3") > 40, "{}", n_scores("pump-3"));
     let apart = models_by_series(&outcomes_of(false));
     assert_ne!(apart["pump-1"], apart["pump-2"], "without sharing each learns its own rows");
+}
+
+/// What a broker kept of long ago, and what a broken clock says of years to come, makes nothing known.
+#[test]
+fn refused_readings_make_no_series_and_no_channel_known() {
+    let now = Timestamp::parse("2026-11-24T12:00:00Z").unwrap();
+    let (old, ahead) = (now.plus_ms(-400 * 86_400_000), now.plus_ms(400 * 86_400_000));
+    let reading = |channel: &str, at| Reading {
+        series: SeriesId::parse("pump").unwrap(),
+        channel: ChannelName::parse(channel).unwrap(),
+        at,
+        value: 1.0,
+        quality: Quality::Good,
+    };
+    let mut only_a_year = spec(WarmUp::Rows(500));
+    only_a_year.grid.past_limit = HumanDuration::from_secs(365 * 86_400);
+    let mut pipeline = Pipeline::new(vec![only_a_year], 1);
+    for at in [old, ahead] {
+        let refused = pipeline.on_message(0, &[reading("load", at)], now);
+        assert!(refused.is_refused_stranger && refused.outcomes.is_empty(), "{refused:?}");
+        assert_eq!((refused.heard.counts.accepted, refused.heard.counts.n_readings()), (0, 1));
+    }
+    assert_eq!(pipeline.n_series(), 0, "the one place is free");
+    let taken = pipeline.on_message(0, &[reading("load", now)], now);
+    assert_eq!((pipeline.n_series(), taken.heard.counts.accepted), (1, 1));
+
+    // A message of both: what is refused is counted, and its channel takes no place.
+    let mixed = pipeline.on_message(0, &[reading("ghost", old), reading("temperature", now)], now);
+    assert_eq!((mixed.heard.counts.accepted, mixed.heard.counts.too_old), (1, 1));
+    // A row that is closed makes nothing known either.
+    pipeline.on_message(0, &[reading("load", now.plus_ms(60_000))], now.plus_ms(60_000));
+    let late = pipeline.on_message(0, &[reading("echo", now)], now.plus_ms(60_000));
+    assert_eq!((late.heard.counts.accepted, late.heard.counts.late), (0, 1));
+    let (channels, _) = pipeline.describe(&SeriesId::parse("pump").unwrap()).unwrap();
+    assert_eq!(channels.iter().map(ChannelName::as_str).collect::<Vec<_>>(), ["load", "temperature"]);
 }
