@@ -65,10 +65,35 @@ fn allowed_in(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default();
     for marker in ["allowed: ", "; write ", "expected "] {
         if let Some((_, allowed)) = line.split_once(marker) {
-            return allowed.to_owned();
+            return in_plain_words(allowed);
         }
     }
-    line.to_owned()
+    in_plain_words(line)
+}
+
+/// What a parser expects, in the words of somebody who writes the file; other texts as they are.
+fn in_plain_words(allowed: &str) -> String {
+    let count = |max: u64| format!("a whole number from 0 to {max}");
+    match allowed {
+        "invalid socket address syntax" => {
+            "an address and a port, such as \"127.0.0.1:8181\" or \"0.0.0.0:8181\"".to_owned()
+        }
+        "a sequence" => "a list in brackets, such as [\"first\", \"second\"]".to_owned(),
+        "a string" | "string" => "a text in quotes".to_owned(),
+        "path string" | "a path string" => "a path in quotes".to_owned(),
+        "a boolean" => "true or false".to_owned(),
+        "a map" => "a table of keys and values".to_owned(),
+        "f64" | "f32" => "a number".to_owned(),
+        "u8" => count(u8::MAX.into()),
+        "u16" => count(u16::MAX.into()),
+        "u32" => count(u32::MAX.into()),
+        "u64" | "usize" => "a whole number from 0 on".to_owned(),
+        "i32" | "i64" => "a whole number".to_owned(),
+        other => match other.strip_prefix("struct ") {
+            Some(_) => "a table of keys and values".to_owned(),
+            None => other.to_owned(),
+        },
+    }
 }
 
 /// Why there is no configuration.

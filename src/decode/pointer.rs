@@ -14,7 +14,7 @@ pub struct JsonPointer {
 
 /// Why a text is not a JSON pointer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is not a JSON pointer: it must be empty or begin with '/', as in \"/data/value\"")]
+#[error("{found:?} is not a JSON pointer; allowed: nothing, or a text that begins with '/', as in \"/data/value\"")]
 pub struct PointerError {
     /// The text.
     pub found: String,

@@ -45,7 +45,8 @@ pub struct TopicMatch {
 pub enum TemplateError {
     /// A brace that does not enclose a whole level, or an empty name.
     #[error(
-        "in {found:?}, level {level:?} must be plain text or one name in braces, as in plant/{{series}}/{{channel}}"
+        "{found:?} has the level {level:?}; allowed: plain text or one name in braces for each level, as in \
+         plant/{{series}}/{{channel}}"
     )]
     Level {
         /// The template.
@@ -54,7 +55,7 @@ pub enum TemplateError {
         level: String,
     },
     /// A name that occurs twice.
-    #[error("in {found:?}, {{{name}}} occurs twice")]
+    #[error("{found:?} has {{{name}}} twice; allowed: each name once")]
     Twice {
         /// The template.
         found: String,

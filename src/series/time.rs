@@ -138,7 +138,7 @@ impl fmt::Display for Timestamp {
 
 /// Why a number is not a stride.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a stride lies between 1 ms and 24 days, found {found_ms} ms")]
+#[error("{found_ms} ms is no stride; allowed: 1 ms to 24 days")]
 pub struct StrideError {
     /// Milliseconds found.
     pub found_ms: i64,

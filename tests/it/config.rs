@@ -104,7 +104,7 @@ fn every_fault_is_told_at_once_with_path_found_and_allowed() {
     };
     check("stor", "unknown", "`store`");
     check("http.lisen", "unknown", "`listen`");
-    check("http.listen", "everywhere", "socket address");
+    check("http.listen", "everywhere", "an address and a port, such as \"127.0.0.1:8181\"");
     check("notify.mqtt.bse", "unknown", "`base`");
     check("log.format", "xml", "json");
     check("log.filter", "shout", "info");
@@ -119,6 +119,57 @@ fn every_fault_is_told_at_once_with_path_found_and_allowed() {
     check("series[0].warm_up_rows", "3", "ladder");
     check("series[1].topic", "x{series}", "one name in braces");
     assert_eq!(faults.len(), 16, "{faults:#?}");
+}
+
+/// No fault quotes a parser, or says again in "allowed" what was found.
+#[test]
+fn what_is_allowed_is_said_in_the_words_of_whoever_writes_the_file() {
+    let text = r#"
+        [mqtt]
+        servers = "localhost"
+        receive_maximum = -1
+        client_id = 7
+        [http]
+        enabled = "yes"
+        listen = "127.0.0.1"
+        [store]
+        cache_mib = "much"
+        [defaults]
+        stride = "0s"
+        members = "pca"
+        [defaults.alerts]
+        critical_score = "high"
+        direction = "up"
+        channels = 3
+        [[series]]
+        topic = "a/{series}/{series}"
+        [[series]]
+        topic = "b/{series}"
+        payload = { format = "json", value = "reading" }
+    "#;
+    let expected = [
+        ("mqtt.servers", "a list in brackets"),
+        ("mqtt.receive_maximum", "a whole number from 0 to 65535"),
+        ("mqtt.client_id", "a text in quotes"),
+        ("http.enabled", "true or false"),
+        ("http.listen", "an address and a port"),
+        ("store.cache_mib", "a whole number from 0 to 4294967295"),
+        ("defaults.stride", "1 ms to 24 days"),
+        ("defaults.members", "a list in brackets"),
+        ("defaults.alerts.critical_score", "a number"),
+        ("defaults.alerts.direction", "`below_expected`"),
+        ("defaults.alerts.channels", "a table of keys and values"),
+        ("series[0].topic", "each name once"),
+        ("series[1].payload", "begins with '/'"),
+    ];
+    let faults = faults(text);
+    for (path, allowed) in expected {
+        let fault = faults.iter().find(|fault| fault.path == path);
+        let fault = fault.unwrap_or_else(|| panic!("no fault at {path}: {faults:#?}"));
+        assert!(fault.allowed.contains(allowed), "{fault}");
+        assert!(!fault.allowed.contains("found"), "said twice: {fault}");
+    }
+    assert_eq!(faults.len(), expected.len(), "{faults:#?}");
 }
 
 #[test]
