@@ -1,12 +1,18 @@
 //! `kilter check`: every fault of a configuration at once.
 
 use std::io::{self, Write};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::CliError;
 use crate::config::Config;
+use crate::http::Readiness;
 use crate::ingest::mqtt::probe;
-use crate::store::Store;
+use crate::store::{OpenError, Store};
+
+/// How long a running service may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Name every fault of a configuration at once
 #[derive(Debug, clap::Args)]
@@ -56,16 +62,41 @@ async fn connect(config: &Config) -> Result<(), CliError> {
     }
     let path = config.store.url.path().display();
     let store = match Store::open(&config.store).await {
-        Ok(store) => store.close().await.map_err(|error| error.to_string()),
+        Ok(store) => store.close().await.map(|()| "can be written".to_owned()).map_err(|error| error.to_string()),
+        // The service itself holds it: then it is the one to ask.
+        Err(error @ OpenError::InUse { .. }) => running(config).map_err(|said| format!("{error}; {said}")),
         Err(error) => Err(error.to_string()),
     };
     match &store {
-        Ok(()) => writeln!(io::stdout(), "{path}: can be written")?,
+        Ok(said) => writeln!(io::stdout(), "{path}: {said}")?,
         Err(error) => writeln!(io::stdout(), "{path}: {error}")?,
     }
     match (n_answered, store) {
         (0, _) => Err(CliError::Failed("no broker answered".to_owned())),
         (_, Err(_)) => Err(CliError::Failed("the store cannot be used".to_owned())),
         _ => Ok(()),
+    }
+}
+
+/// What the service that runs on this configuration says of itself; an error when it is not at work or does not answer.
+fn running(config: &Config) -> Result<String, String> {
+    if !config.http.enabled {
+        return Err("whether that is the service cannot be asked, because http.enabled is false".to_owned());
+    }
+    let mut address = config.http.listen;
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    let settings = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE));
+    let url = format!("http://{address}/readyz");
+    let mut answer =
+        settings.build().new_agent().get(&url).call().map_err(|error| format!("{url} does not answer: {error}"))?;
+    let said: Readiness =
+        answer.body_mut().read_json().map_err(|_| format!("what answers at {url} is not a Kilter"))?;
+    let told = said.checks.iter().map(|check| format!("{}: {}", check.name, check.detail));
+    let told = told.collect::<Vec<_>>().join(", ");
+    match said.is_ready() {
+        true => Ok(format!("written by the service that runs at http://{address} ({told})")),
+        false => Err(format!("the service that runs at http://{address} is not ready ({told})")),
     }
 }

@@ -72,3 +72,25 @@ fn silenced_time_is_not_learned_and_an_alert_is_explained_previewed_labelled_and
     assert!(kilter(&plant, &["acknowledge", id]).contains(id));
     assert!(alerts()[0]["acknowledged_at"].is_string());
 }
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn check_says_that_the_service_runs_and_is_connected() {
+    let mut plant = Plant::start();
+    let check = || {
+        let mut command = assert_cmd::Command::cargo_bin("kilter").unwrap();
+        let output =
+            command.args(["check", "--connect", "--config"]).arg(plant.dir.path().join("kilter.toml")).output();
+        let output = output.unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, said) = check();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(&format!("written by the service that runs at {}", plant.base)), "{said}");
+    assert!(said.contains(": connected\n"), "the broker answers: {said}");
+    plant.stop_service();
+    let mut command = assert_cmd::Command::cargo_bin("kilter").unwrap();
+    let output = command.args(["check", "--connect", "--config"]).arg(plant.dir.path().join("kilter.toml")).output();
+    let said = String::from_utf8(output.unwrap().stdout).unwrap();
+    assert!(said.contains("kilter.db: can be written"), "{said}");
+}
