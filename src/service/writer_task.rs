@@ -11,6 +11,7 @@ use crate::ingest::mqtt::Acknowledger;
 use crate::notify::MqttPublisher;
 use crate::pipeline::Outcome;
 use crate::store::{CommitError, Reaction, Store};
+use crate::verdict::TransitionKind;
 
 /// Batches joined into one transaction at most.
 const BATCHES_JOINED_MAX: usize = 16;
@@ -37,6 +38,19 @@ pub(super) struct WriterTask {
     pub(super) live: Live,
     pub(super) readiness: watch::Sender<Readiness>,
     pub(super) is_stopping: watch::Receiver<bool>,
+}
+
+/// One line for each alert that opens or ends. Rows that come again after a crash may say it again.
+fn log_transition(outcome: &Outcome) {
+    let Outcome::Transition(transition) = outcome else { return };
+    let alert = &transition.alert;
+    let (series, severity, kind, id) = (&alert.series, alert.severity, alert.kind, &alert.id.0);
+    let channel = alert.channels.first().map_or("", |part| part.channel.as_str());
+    let openings = alert.openings;
+    match transition.kind {
+        TransitionKind::Opened => tracing::info!(%series, %kind, %severity, channel, id, openings, "an alert opened"),
+        TransitionKind::Resolved => tracing::info!(%series, %kind, %severity, channel, id, "an alert ended"),
+    }
 }
 
 impl WriterTask {
@@ -69,6 +83,7 @@ impl WriterTask {
             let n_messages = acks.len();
             self.acknowledger.acknowledge_all(acks);
             measures::on_committed(&outcomes, begun.elapsed());
+            outcomes.iter().for_each(log_transition);
             self.live.on_committed(&outcomes);
             if let Some(publisher) = &self.publisher {
                 publisher.announce(&outcomes);
