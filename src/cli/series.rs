@@ -35,8 +35,16 @@ const COLUMNS: &[Column<SeriesView>] = &[
     Column("promised", |s| s.budget.as_ref().map(|b| b.n_promised).into()),
     Column("openings", |s| s.budget.as_ref().map(|b| b.n_openings).into()),
     Column("model_id", |s| s.model_id.clone().into()),
-    Column("reason", |s| s.reason.as_str().into()),
+    Column("reason", |s| reason(s).into()),
 ];
+
+/// The reason without the sentence on why a budget is not kept: that stands in `--json`.
+fn reason(series: &SeriesView) -> String {
+    match series.budget.as_ref().and_then(|budget| budget.explanation.as_ref()) {
+        Some(why) => series.reason.replace(why, why.split(':').next().unwrap_or(why)),
+        None => series.reason.clone(),
+    }
+}
 
 /// Runs the command.
 pub(super) fn run(args: &SeriesArgs) -> Result<(), CliError> {

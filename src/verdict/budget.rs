@@ -123,7 +123,7 @@ impl AlarmBudget {
         let held = match self.period.ms() {
             Some(ms) => {
                 let rows = stride.map_or(1.0, |stride| ms / stride.as_ms() as f64);
-                format!("{:.3} per {}", tightest * rows, self.period.name())
+                format!("{} per {}", three_digits(tightest * rows), self.period.name())
             }
             None => format!("1 per {:.0} windows", 1.0 / tightest),
         };
@@ -133,6 +133,12 @@ impl AlarmBudget {
         );
         Ok(HonestBudget { openings_per_row: tightest, explanation: Some(explanation) })
     }
+}
+
+/// A positive number with three significant digits: more would promise what no calibration knows.
+fn three_digits(number: f64) -> String {
+    let n_digits = 2 - number.log10().floor() as i32;
+    format!("{number:.*}", n_digits.clamp(0, 9) as usize)
 }
 
 /// The budget a series really runs at.
@@ -221,7 +227,7 @@ mod tests {
         let held = budget.honest(Some(Stride::SECOND), 1000).unwrap();
         assert!((held.openings_per_row - 1.0 / 10_000.0).abs() < 1e-15);
         // 604,800 rows a week / 10,000
-        assert!(held.explanation.unwrap().contains("60.480 per week"));
+        assert!(held.explanation.unwrap().contains("60.5 per week"));
         let minutes = Stride::from_ms(600_000).unwrap();
         assert_eq!(budget.honest(Some(minutes), 1000).unwrap().explanation, None);
     }
