@@ -1,5 +1,6 @@
 //! `kilter score`: fits on the first rows of a recording and scores all of them, through the daemon's own pipeline.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
@@ -10,8 +11,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::CliError;
 use super::judging::{choose_grid, series_rows, series_spec, write_scores};
 use crate::bundle::FitProgress;
-use crate::evaluate::{JudgeError, draw, judge_rows};
+use crate::evaluate::{JudgeError, JudgedSeries, draw, judge_rows};
 use crate::ingest::{LabelColumn, Recording};
+use crate::series::Timestamp;
+use crate::verdict::{Alert, TransitionKind};
 use crate::windowing::GridKind;
 
 /// Fit on the first rows of a CSV recording and score all rows, through the daemon's own pipeline
@@ -77,8 +80,54 @@ pub(super) fn run(args: &ScoreArgs) -> Result<(), CliError> {
         let svg = draw(&name, &rows, &judged, None).map_err(CliError::failed)?;
         create(path)?.write_all(svg.as_bytes())?;
     }
+    // Standard output may be the scores.
+    eprintln!("{}", summary(&judged, recording.at.as_deref()));
     Ok(())
 }
+
+/// What was found, in a few lines: for whoever does not want to read every row.
+fn summary(judged: &JudgedSeries, at: Option<&[Timestamp]>) -> String {
+    let n_training = judged.rows.iter().filter(|row| row.is_training).count();
+    let scored = || judged.rows.iter().enumerate().filter(|(_, row)| !row.is_training);
+    let n_scored = judged.rows.len() - n_training;
+    let n_anomalous = scored().filter(|(_, row)| row.is_anomalous).count();
+    let opened: Vec<&Alert> =
+        judged.transitions.iter().filter(|t| t.kind == TransitionKind::Opened).map(|t| &t.alert).collect();
+    let place = |row: usize| match at.and_then(|at| at.get(row)) {
+        Some(at) => format!("row {row}, {at}"),
+        None => format!("row {row}"),
+    };
+    let mut text = format!("{n_training} rows to learn from, {n_scored} scored; ");
+    match opened.len() {
+        0 => text.push_str("no alert opened"),
+        n => {
+            let s = if n == 1 { "" } else { "s" };
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{n} alert{s} opened, open on {n_anomalous} rows");
+        }
+    }
+    let highest = scored().max_by(|(_, a), (_, b)| a.live_score.total_cmp(&b.live_score));
+    if let Some((row, found)) = highest {
+        let channel = judged.top_channel(found);
+        let _ = write!(
+            text,
+            "; highest live score {:.2} (1 is notable) at {}, most to blame: {channel}",
+            found.live_score,
+            place(row)
+        );
+    }
+    for alert in opened.iter().take(ALERTS_TOLD) {
+        let channel = alert.channels.first().map_or("no channel", |part| part.channel.as_str());
+        let _ = write!(text, "\n  {} {} of {channel}", alert.opened_at, alert.severity);
+    }
+    if opened.len() > ALERTS_TOLD {
+        let _ = write!(text, "\n  and {} more", opened.len() - ALERTS_TOLD);
+    }
+    text
+}
+
+/// Alerts named one by one.
+const ALERTS_TOLD: usize = 10;
 
 fn create(path: &PathBuf) -> Result<BufWriter<File>, CliError> {
     let file = File::create(path).map_err(|cause| CliError::failed(format!("{}: {cause}", path.display())))?;
