@@ -27,7 +27,7 @@ function scheduleText({ weekdays, startTime, endTime, location }) {
 export function silenceItem(silence, onEnd) {
   const isPending = silence.status.state === "pending";
   const left = ms(isPending ? silence.startsAt : silence.endsAt) - Date.now();
-  const end = h("button", { type: "button", "aria-label": `End the silence: ${silence.matchers.map(matcherText).join(", ")}`, onclick: () => onEnd(silence) }, "End it");
+  const end = h("button", { type: "button", "aria-label": `End it: the silence of ${silence.matchers.map(matcherText).join(", ")}`, onclick: () => onEnd(silence) }, "End it");
   return h("div", { class: "silence", "data-silence": silence.id }, h("div", {},
     h("div", { class: "row" }, h("strong", {}, silence.matchers.map(matcherText).join(" and ")), h("span", { class: `state ${silence.status.inForce ? "warming_up" : "no_data"}` }, silence.status.inForce ? "silent now" : isPending ? "not begun" : "outside its window now")),
     h("div", { class: "soft" }, isPending ? ["begins ", time(silence.startsAt), `, in ${duration(left)}`] : ["until ", time(silence.endsAt), `, ${duration(left)} more`], silence.schedule ? `; only ${scheduleText(silence.schedule)}` : ""),
