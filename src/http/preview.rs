@@ -98,14 +98,22 @@ fn preview(alert: &Alert, label: bool, effect: LabelEffect) -> LabelPreview {
         (Some(reason), _) => format!("The label is kept with the alert and changes nothing else: {reason}."),
         (None, false) => {
             let itself = if effect.is_learned { "would not open again" } else { "would open again all the same" };
-            let lost = match n_lost {
-                0 => "none of them confirmed".to_owned(),
-                n => format!("{n} of them CONFIRMED, which would be lost"),
+            let others = match (effect.n_judged, n_vanish, n_lost) {
+                (0, ..) => "there is no other alert of this series to judge again".to_owned(),
+                (1, 0, _) => "the one other alert judged again would not vanish".to_owned(),
+                (n, 0, _) => format!("none of the {n} other alerts judged again would vanish"),
+                (n, vanish, 0) => {
+                    format!("of {n} other alerts judged again {vanish} would not have opened, none of them confirmed")
+                }
+                (n, vanish, lost) => format!(
+                    "of {n} other alerts judged again {vanish} would not have opened, {lost} of them CONFIRMED, which \
+                     would be lost"
+                ),
             };
             format!(
-                "What this alert showed would count as ordinary for {}: it {itself}, and of {} other alerts judged again \
-                 {n_vanish} would not have opened, {lost}. The label can be taken back at any time.",
-                alert.series, effect.n_judged
+                "What this alert showed would count as ordinary for {}: it {itself}; {others}. The label can be taken \
+                 back at any time.",
+                alert.series
             )
         }
         (None, true) if alert.label == Some(false) => format!(

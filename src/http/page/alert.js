@@ -14,6 +14,13 @@ import { evidenceChart as newEvidenceChart, scoreChart as newScoreChart } from "
 import { askSilence, endSilence } from "./silences.js";
 import { difference, howSure, number, percent, sentence, stateBadge, word } from "./words.js";
 
+// For somebody who sees such an alert for the first time.
+const WHAT_BUTTONS_DO = [
+  ["Acknowledge", "I have seen it. The alert stays open until the machine is back to normal."],
+  ["It was right, False alarm", "teaches Kilter. You see what a false alarm would change before anything changes, and can undo it."],
+  ["Silence", "tell nobody for a while, because the machine is being worked on."],
+];
+
 const ROWS_AROUND = 120;
 const CHANNELS_CHARTED = 3;
 
@@ -243,7 +250,7 @@ export async function alertView(root, id) {
 
   root.replaceChildren(
     h("div", { class: "heading" }, link(`#/series/${segment(alert.series)}`, alert.series), heading, badges),
-    h("section", { class: "card", "aria-label": "At a glance" }, lead, actions, done, h("details", {}, h("summary", {}, "Numbers behind it"), facts, h("div", { class: "row" }, checkButton), checked)), incident, channels, chartsBox, history);
+    h("section", { class: "card", "aria-label": "At a glance" }, lead, actions, h("ul", { class: "soft sentences" }, WHAT_BUTTONS_DO.map(([name, text]) => h("li", {}, h("strong", {}, name), `: ${text}`))), done, h("details", {}, h("summary", {}, "Numbers behind it"), facts, h("div", { class: "row" }, checkButton), checked)), incident, channels, chartsBox, history);
   await refresh();
   let dueAt = null;
   live.listen({
