@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::Backoff;
 use crate::series::Timestamp;
 use crate::store::{CommitError, ReadError, Store, StoredTransition};
-use crate::verdict::{AlertId, AlertState, Silence, TransitionKind};
+use crate::verdict::{Alert, AlertId, AlertState, Silence, TransitionKind};
 
 /// Transitions read from the outbox at a time, and so the most that a crash repeats.
 const BATCH: u32 = 64;
@@ -206,8 +206,9 @@ impl<N: Notifier, C: Fn() -> Timestamp + Send> Desk<N, C> {
                 continue;
             };
             // What people have said meanwhile goes with it.
-            told.transition.alert.acknowledged_at = alert.acknowledged_at;
-            (told.transition.alert.label, told.transition.alert.note) = (alert.label, alert.note);
+            let Alert { acknowledged_at, label, note, labelled_by, labelled_at, .. } = alert;
+            let alert = told.transition.alert;
+            told.transition.alert = Alert { acknowledged_at, label, note, labelled_by, labelled_at, ..alert };
             match self.notifier.deliver(&told).await {
                 Ok(()) => {
                     self.backoff.reset();
