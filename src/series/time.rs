@@ -128,12 +128,52 @@ impl Timestamp {
 /// RFC 3339 in UTC; milliseconds are printed when there are any.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if (0..YEAR_10000_MS).contains(&self.0) {
+            let text = rfc3339(self.0.unsigned_abs());
+            let end = if self.0 % 1000 == 0 { "2026-11-24T12:00:00".len() } else { text.len() };
+            f.write_str(std::str::from_utf8(&text[..end]).map_err(|_| fmt::Error)?)?;
+            return f.write_str("Z");
+        }
         match jiff::Timestamp::from_millisecond(self.0) {
             Ok(moment) if self.0 % 1000 == 0 => write!(f, "{moment}"),
             Ok(moment) => write!(f, "{moment:.3}"),
             Err(_) => write!(f, "{}", self.0),
         }
     }
+}
+
+/// 10000-01-01T00:00:00Z: from then on a year has five digits.
+const YEAR_10000_MS: i64 = 253_402_300_800_000;
+
+/// A moment of the years 1970 to 9999 as `2026-11-24T12:00:00.005`. A range of rows writes a hundred thousand of them, and a
+/// calendar of time zones takes a third of a microsecond for each. Days become dates by Howard Hinnant's `civil_from_days`.
+fn rfc3339(ms: u64) -> [u8; 23] {
+    let (days, of_day) = (ms / 86_400_000 + 719_468, ms % 86_400_000);
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    // Months from March on.
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (month, years) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    let year = 400 * era + year_of_era + years;
+    let mut text = *b"0000-00-00T00:00:00.000";
+    let parts = [
+        (0..4, year),
+        (5..7, month),
+        (8..10, day),
+        (11..13, of_day / 3_600_000),
+        (14..16, of_day / 60_000 % 60),
+        (17..19, of_day / 1000 % 60),
+        (20..23, of_day % 1000),
+    ];
+    for (place, mut number) in parts {
+        for digit in text[place].iter_mut().rev() {
+            *digit = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+    }
+    text
 }
 
 /// Why a number is not a stride.
@@ -201,6 +241,29 @@ mod tests {
         }
         assert_eq!(expected.to_string(), "2026-11-24T12:00:00Z");
         assert_eq!(expected.plus_ms(5).to_string(), "2026-11-24T12:00:00.005Z");
+    }
+
+    #[test]
+    fn a_moment_is_written_as_jiff_writes_it() {
+        // Every eleventh day until 9999, each at another time of day, and what lies around the ends.
+        let days = (0..YEAR_10000_MS / 86_400_000).step_by(11);
+        let within = days.map(|day| day * 86_400_000 + (day * 7_919_017) % 86_400_000);
+        for ms in within.chain([
+            0,
+            1,
+            951_782_399_999,
+            951_782_400_000,
+            jiff::Timestamp::MAX.as_millisecond() - 1000,
+            YEAR_10000_MS,
+            -1,
+        ]) {
+            let moment = jiff::Timestamp::from_millisecond(ms);
+            let expected = moment.map_or(ms.to_string(), |moment| match ms % 1000 {
+                0 => moment.to_string(),
+                _ => format!("{moment:.3}"),
+            });
+            assert_eq!(Timestamp(ms).to_string(), expected, "{ms} ms");
+        }
     }
 
     #[test]
