@@ -25,6 +25,7 @@ mod paging;
 mod preview;
 mod readiness;
 mod router;
+mod rows;
 mod scores;
 mod series;
 mod server;

@@ -4,16 +4,18 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::error::{ApiError, Problem};
 use super::extract::{Path, Query};
 use super::paging::{Link, check_limit, check_range, encode};
+use super::rows::RowsJson;
 use super::series::parse_series;
 use super::state::AppState;
 use super::view::{Moment, Page, ReadingRow, ReadingsView, ScoreRowView};
-use crate::series::{ChannelName, HumanDuration, SeriesId, Timestamp};
+use crate::series::{ChannelName, Frame, HumanDuration, SeriesId, Timestamp};
 use crate::store::{ReadError, RowQuery, ScoreBucket, ScoreView};
 
 const LIMIT: u32 = 10_000;
@@ -86,7 +88,7 @@ pub(super) async fn scores(
     State(state): State<AppState>,
     Path(series): Path<String>,
     Query(parameters): Query<RowParameters>,
-) -> Result<Json<Page<ScoreRowView>>, ApiError> {
+) -> Result<Response, ApiError> {
     let series = parse_series(&series)?;
     let query = parameters.query()?;
     let is_full = |n: usize| n >= query.limit as usize;
@@ -104,17 +106,27 @@ pub(super) async fn scores(
                 expected.get(&bucket.at).map(|means| means.iter().map(|(c, v)| (c.to_string(), *v)).collect());
             ScoreRowView { expected, ..ScoreRowView::from(bucket) }
         };
-        return Ok(Json(Page { data: buckets.into_iter().map(view).collect(), next }));
+        return Ok(Json(Page { data: buckets.into_iter().map(view).collect(), next }).into_response());
     }
-    let rows = state.reader.scores(&series, &query).await?;
-    let last = rows.last().map(|row| row.at).filter(|_| is_full(rows.len()));
-    let next = parameters.next(&series, "scores", last, 1);
-    let channels = if parameters.detail { model_channels(&state, &rows).await? } else { HashMap::new() };
-    let view = |row: ScoreView| {
-        let names = row.model_id.as_ref().and_then(|id| channels.get(id)).cloned();
-        ScoreRowView::new(row, names.as_deref())
-    };
-    Ok(Json(Page { data: rows.into_iter().map(view).collect(), next }))
+    let mut data = RowsJson::new(None);
+    let mut last = None;
+    if parameters.detail {
+        let rows = state.reader.scores(&series, &query).await?;
+        let channels = model_channels(&state, &rows).await?;
+        for row in rows {
+            last = Some(row.at);
+            let names = row.model_id.as_ref().and_then(|id| channels.get(id)).cloned();
+            data.push(&ScoreRowView::new(row, names.as_deref()));
+        }
+    } else {
+        let see = |row: ScoreView| {
+            last = Some(row.at);
+            data.push(&ScoreRowView::new(row, None));
+        };
+        state.reader.each_score(&series, &query, see).await?;
+    }
+    let last = last.filter(|_| is_full(data.n_rows()));
+    Ok(data.answer(parameters.next(&series, "scores", last, 1)))
 }
 
 /// Channels of every model that judged one of the rows.
@@ -146,25 +158,26 @@ pub(super) async fn readings(
     State(state): State<AppState>,
     Path(series): Path<String>,
     Query(parameters): Query<RowParameters>,
-) -> Result<Json<ReadingsView>, ApiError> {
+) -> Result<Response, ApiError> {
     let series = parse_series(&series)?;
     let query = parameters.query()?;
     let channels: Vec<String> =
         state.reader.one_series(&series).await?.channels.into_iter().map(String::from).collect();
     let is_full = |n: usize| n >= query.limit as usize;
-    let (data, last, after_ms) = match parameters.step_ms()? {
-        Some(step_ms) => {
-            let buckets = state.reader.frame_buckets(&series, &query, step_ms).await?;
-            let last = buckets.last().map(|bucket| bucket.at).filter(|_| is_full(buckets.len()));
-            let rows = buckets.into_iter().map(|bucket| ReadingRow::from_bucket(bucket, channels.len())).collect();
-            (rows, last, step_ms)
-        }
-        None => {
-            let frames = state.reader.frames(&series, &query).await?;
-            let last = frames.last().map(|frame| frame.at).filter(|_| is_full(frames.len()));
-            (frames.iter().map(|frame| ReadingRow::new(frame, channels.len())).collect::<Vec<_>>(), last, 1)
-        }
+    if let Some(step_ms) = parameters.step_ms()? {
+        let buckets = state.reader.frame_buckets(&series, &query, step_ms).await?;
+        let last = buckets.last().map(|bucket| bucket.at).filter(|_| is_full(buckets.len()));
+        let next = parameters.next(&series, "readings", last, step_ms);
+        let data = buckets.into_iter().map(|bucket| ReadingRow::from_bucket(bucket, channels.len())).collect();
+        return Ok(Json(ReadingsView { channels, data, next }).into_response());
+    }
+    let mut data = RowsJson::new(Some(&channels));
+    let mut last = None;
+    let see = |frame: Frame| {
+        last = Some(frame.at);
+        data.push(&ReadingRow::new(&frame, channels.len()));
     };
-    let next = parameters.next(&series, "readings", last, after_ms);
-    Ok(Json(ReadingsView { channels, data, next }))
+    state.reader.each_frame(&series, &query, see).await?;
+    let last = last.filter(|_| is_full(data.n_rows()));
+    Ok(data.answer(parameters.next(&series, "readings", last, 1)))
 }

@@ -77,16 +77,30 @@ impl Reader {
     /// # Errors
     /// When there is no such series, or the store cannot be read.
     pub async fn frames(&self, series: &SeriesId, query: &RowQuery) -> Result<Vec<Frame>, ReadError> {
+        let mut frames = Vec::new();
+        self.each_frame(series, query, |frame| frames.push(frame)).await?;
+        Ok(frames)
+    }
+
+    /// As [`Reader::frames`], each row shown as it is read: the next ones are read meanwhile.
+    ///
+    /// # Errors
+    /// As [`Reader::frames`]; some rows may have been shown by then.
+    pub async fn each_frame(
+        &self,
+        series: &SeriesId,
+        query: &RowQuery,
+        mut see: impl FnMut(Frame),
+    ) -> Result<(), ReadError> {
         let number = self.series_number(series).await?;
         let (start_ms, end_ms) = query.bounds_ms();
         let text = if query.newest_first { NEWEST_FIRST } else { OLDEST_FIRST };
         let mut rows = sqlx::query(text).bind(number).bind(start_ms).bind(end_ms).bind(query.limit).fetch(&self.pool);
-        let mut frames = Vec::new();
         while let Some(row) = rows.try_next().await? {
             let frame = decode_frame(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-            frames.push(frame.map_err(damaged("frames"))?);
+            see(frame.map_err(damaged("frames"))?);
         }
-        Ok(frames)
+        Ok(())
     }
 
     /// Closed rows of `[start, end)` in buckets of `step_ms`, as [`Reader::score_buckets`] does for scores.

@@ -177,16 +177,30 @@ impl Reader {
     /// # Errors
     /// When there is no such series, or the store cannot be read.
     pub async fn scores(&self, series: &SeriesId, query: &RowQuery) -> Result<Vec<ScoreView>, ReadError> {
+        let mut views = Vec::new();
+        self.each_score(series, query, |view| views.push(view)).await?;
+        Ok(views)
+    }
+
+    /// As [`Reader::scores`], each row shown as it is read: the next ones are read meanwhile.
+    ///
+    /// # Errors
+    /// As [`Reader::scores`]; some rows may have been shown by then.
+    pub async fn each_score(
+        &self,
+        series: &SeriesId,
+        query: &RowQuery,
+        mut see: impl FnMut(ScoreView),
+    ) -> Result<(), ReadError> {
         let number = self.series_number(series).await?;
         let judges = self.judges(number).await?;
         let (start_ms, end_ms) = query.bounds_ms();
         let text = if query.newest_first { NEWEST_FIRST } else { OLDEST_FIRST };
         let mut rows = sqlx::query(text).bind(number).bind(start_ms).bind(end_ms).bind(query.limit).fetch(&self.pool);
-        let mut views = Vec::new();
         while let Some(row) = rows.try_next().await? {
-            views.push(view(&row, &judges)?);
+            see(view(&row, &judges)?);
         }
-        Ok(views)
+        Ok(())
     }
 
     /// Judged rows of `[start, end)` in buckets of `step_ms`, oldest first, empty buckets left out. Steps of a minute

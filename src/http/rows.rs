@@ -1,0 +1,53 @@
+//! Long lists of rows as JSON: each row is written as it is read from the store, while the store reads on.
+
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// The rows of a [`Page`](super::view::Page) or of [`ReadingsView`](super::view::ReadingsView), written so far.
+#[derive(Debug)]
+pub(super) struct RowsJson {
+    json: Vec<u8>,
+    n_rows: usize,
+}
+
+impl RowsJson {
+    /// An answer without rows yet; readings say the names of their channels first.
+    pub(super) fn new(channels: Option<&[String]>) -> Self {
+        let mut json = b"{".to_vec();
+        if let Some(channels) = channels {
+            json.extend_from_slice(b"\"channels\":");
+            append(&mut json, &channels);
+            json.push(b',');
+        }
+        json.extend_from_slice(b"\"data\":[");
+        Self { json, n_rows: 0 }
+    }
+
+    /// Writes a row.
+    pub(super) fn push(&mut self, row: &impl Serialize) {
+        if self.n_rows > 0 {
+            self.json.push(b',');
+        }
+        self.n_rows += 1;
+        append(&mut self.json, row);
+    }
+
+    /// Rows written.
+    pub(super) fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// The whole answer, with the link to the next part.
+    pub(super) fn answer(mut self, next: Option<String>) -> Response {
+        self.json.extend_from_slice(b"],\"next\":");
+        append(&mut self.json, &next);
+        self.json.push(b'}');
+        ([(CONTENT_TYPE, "application/json")], self.json).into_response()
+    }
+}
+
+/// Plain rows have a JSON form, and memory takes it.
+fn append(json: &mut Vec<u8>, value: &impl Serialize) {
+    let _ = serde_json::to_writer(json, value);
+}
