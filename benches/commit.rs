@@ -4,42 +4,23 @@
 //! criterion's `elem/s`. WAL with synchronous NORMAL for the comparison, and the store's
 //! default (FULL, an fsync a batch) beside it.
 
+mod common;
+
 use std::hint::black_box;
 
+use common::{CHANNELS, NOON_MS, frame, score};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use kilter::pipeline::{Outcome, ScoreRow};
-use kilter::series::{Cell, Frame, SeriesId, Timestamp};
+use kilter::pipeline::Outcome;
+use kilter::series::SeriesId;
 use kilter::store::{Store, StoreConfig, Synchronous};
 
 const N_SERIES: i64 = 100;
-const N_CHANNELS: usize = 8;
+const N_MEMBERS: usize = 5;
 const ROWS: i64 = 2_000;
-/// 2026-11-24T12:00:00Z.
-const NOON_MS: i64 = 1_795_521_600_000;
 
 /// The rows of a batch: series number and time, 100 series in turn, 1 Hz.
 fn places(batch: i64) -> impl Iterator<Item = (i64, i64)> {
     (batch * ROWS..(batch + 1) * ROWS).map(|row| (row % N_SERIES, NOON_MS + row / N_SERIES * 1000))
-}
-
-fn score(at_ms: i64) -> ScoreRow {
-    ScoreRow {
-        at: Timestamp::from_ms(at_ms),
-        live_score: (at_ms % 977) as f64 / 977.0,
-        evidence: 0.125,
-        p_value: 0.5,
-        autoencoder_error: Some(0.7),
-        pca_error: Some(0.8),
-        baseline_error: 1.1,
-        is_anomalous: false,
-        contributions: vec![0.125; N_CHANNELS],
-        member_contributions: vec![0.2; 5],
-        expected: vec![20.5; N_CHANNELS],
-    }
-}
-
-fn frame(at_ms: i64) -> Frame {
-    Frame { at: Timestamp::from_ms(at_ms), values: vec![20.25; N_CHANNELS], cells: vec![Cell::Measured; N_CHANNELS] }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -54,7 +35,7 @@ fn outcomes(names: &[SeriesId], batch: i64, what: What) -> Vec<Outcome> {
             let series = names[number as usize].clone();
             let frame =
                 (what == What::FramesAndScores).then(|| Outcome::Frame { series: series.clone(), frame: frame(at_ms) });
-            frame.into_iter().chain([Outcome::Score { series, score: score(at_ms) }])
+            frame.into_iter().chain([Outcome::Score { series, score: score(at_ms, N_MEMBERS) }])
         })
         .collect()
 }
@@ -102,7 +83,7 @@ fn rusqlite(c: &mut Criterion) {
                 batch += 1;
                 // The blob as the store writes it: 4 + 12 a channel + 4 a member.
                 places(batch)
-                    .map(|(n, at_ms)| (n, score(at_ms), vec![7_u8; 4 + 12 * N_CHANNELS + 20]))
+                    .map(|(n, at_ms)| (n, score(at_ms, N_MEMBERS), vec![7_u8; 4 + 12 * CHANNELS + 4 * N_MEMBERS]))
                     .collect::<Vec<_>>()
             },
             |rows| {

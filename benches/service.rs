@@ -25,11 +25,11 @@ use std::time::{Duration, Instant};
 use common::mqtt::{Client, Mosquitto, puback, publish, read_packet, read_publish};
 use common::scripted::{Broker, IN_FLIGHT};
 use common::service::Service;
-use common::{CHANNELS, NOON_MS, argument, number, payload, quantile};
+use common::{CHANNELS, NOON_MS, argument, frame, number, payload, quantile, score};
 use kilter::bundle::{FitInput, fit};
 use kilter::detector::{DetectorSpec, Member};
-use kilter::pipeline::{Outcome, ScoreRow};
-use kilter::series::{Cell, ChannelName, Frame, SeriesId, Timestamp};
+use kilter::pipeline::Outcome;
+use kilter::series::{ChannelName, SeriesId, Timestamp};
 use kilter::store::{RowQuery, Store, StoreConfig};
 use kilter::verdict::StuckSpec;
 
@@ -410,24 +410,8 @@ fn training() {
 }
 
 fn judged(series: &SeriesId, at_ms: i64) -> [Outcome; 2] {
-    let at = Timestamp::from_ms(at_ms);
-    let level = ((at_ms / 1000) % 977) as f64 / 977.0;
-    let values = vec![20.0 + level; CHANNELS];
-    let frame = Frame { at, values, cells: vec![Cell::Measured; CHANNELS] };
-    let score = ScoreRow {
-        at,
-        live_score: level,
-        evidence: 0.125,
-        p_value: 0.5,
-        autoencoder_error: Some(0.7),
-        pca_error: Some(0.8),
-        baseline_error: 1.1,
-        is_anomalous: false,
-        contributions: vec![0.125; CHANNELS],
-        member_contributions: vec![0.5; 2],
-        expected: vec![20.5; CHANNELS],
-    };
-    [Outcome::Frame { series: series.clone(), frame }, Outcome::Score { series: series.clone(), score }]
+    let series = series.clone();
+    [Outcome::Frame { series: series.clone(), frame: frame(at_ms) }, Outcome::Score { series, score: score(at_ms, 2) }]
 }
 
 /// A year of a series by the minute, committed as the service does.

@@ -8,6 +8,9 @@ pub(crate) mod mqtt;
 pub(crate) mod scripted;
 pub(crate) mod service;
 
+use kilter::pipeline::ScoreRow;
+use kilter::series::{Cell, Frame, Timestamp};
+
 pub(crate) const CHANNELS: usize = 8;
 /// 2026-11-24T12:00:00Z.
 pub(crate) const NOON_MS: i64 = 1_795_521_600_000;
@@ -28,6 +31,34 @@ pub(crate) fn payload(series: usize, row: usize, at_ms: i64, channels: usize, fa
     let value = |c: usize| wave(c) + if c == 0 { fault } else { 0.0 };
     let members: Vec<String> = (0..channels).map(|c| format!("\"channel_{c}\":{:.3}", value(c))).collect();
     format!("{{\"t\":{at_ms},{}}}", members.join(","))
+}
+
+/// Between 0 and 1, for rows that differ.
+fn level(at_ms: i64) -> f64 {
+    ((at_ms / 1000) % 977) as f64 / 977.0
+}
+
+/// A closed row to be stored.
+pub(crate) fn frame(at_ms: i64) -> Frame {
+    let values = vec![20.0 + level(at_ms); CHANNELS];
+    Frame { at: Timestamp::from_ms(at_ms), values, cells: vec![Cell::Measured; CHANNELS] }
+}
+
+/// A judged row to be stored.
+pub(crate) fn score(at_ms: i64, n_members: usize) -> ScoreRow {
+    ScoreRow {
+        at: Timestamp::from_ms(at_ms),
+        live_score: level(at_ms),
+        evidence: 0.125,
+        p_value: 0.5,
+        autoencoder_error: Some(0.7),
+        pca_error: Some(0.8),
+        baseline_error: 1.1,
+        is_anomalous: false,
+        contributions: vec![1.0 / CHANNELS as f32; CHANNELS],
+        member_contributions: vec![1.0 / n_members as f32; n_members],
+        expected: vec![20.5; CHANNELS],
+    }
 }
 
 /// The value below which a share of the sorted values lies.

@@ -15,7 +15,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts it on the database `kilter.db` in `dir`. `text` is the configuration from `[mqtt]` on, without `[store]`
+    /// Starts it, or the program that `--program` names, on the database `kilter.db` in `dir`. `text` is the configuration from `[mqtt]` on, without `[store]`
     /// and `[http]`.
     pub(crate) fn start(dir: &Path, text: &str) -> Self {
         let http = free_port();
@@ -23,7 +23,7 @@ impl Service {
         let url = dir.join("kilter.db");
         let head = format!("[store]\nurl = \"sqlite:{}\"\n[http]\nlisten = \"127.0.0.1:{http}\"\n", url.display());
         std::fs::write(&file, head + "[log]\nfilter = \"warn\"\n" + text).expect("a file");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kilter"));
+        let mut command = Command::new(super::argument("--program", env!("CARGO_BIN_EXE_kilter")));
         Self { child: command.arg("run").arg("--config").arg(&file).spawn().expect("it starts"), http }
     }
 
