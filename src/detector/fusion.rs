@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::member::squared_residuals;
+use super::together::joining;
 use super::{FittedMember, MemberScratch, Scaler, Switches};
 use crate::series::Window;
 use crate::stats::{Residual, median};
@@ -65,7 +67,7 @@ pub struct RowScratch {
     scaled: Vec<f32>,
     /// Cells of the last row that are judged, `[channel]`.
     counted: Vec<bool>,
-    member: MemberScratch,
+    pub(super) member: MemberScratch,
     reconstruction: Vec<f32>,
     /// Squared residuals `[member, channel]`.
     residuals: Vec<f32>,
@@ -101,6 +103,15 @@ impl Detector {
     /// # Panics
     /// When the window is not `[T, C]`.
     pub fn score(&self, window: Window<'_>, scratch: &mut RowScratch) -> bool {
+        self.score_with(window, None, scratch)
+    }
+
+    /// As [`Detector::score`]; the network is not asked when what it expects of the row is known already, by
+    /// [`Detector::expect_together`].
+    ///
+    /// # Panics
+    /// When the window is not `[T, C]`, or `expected` not `[C]`.
+    pub fn score_with(&self, window: Window<'_>, expected: Option<&[f32]>, scratch: &mut RowScratch) -> bool {
         assert!(
             window.n_time == self.n_time && window.n_channels == self.n_channels,
             "a detector of [{}, {}] windows was given [{}, {}]",
@@ -117,7 +128,7 @@ impl Detector {
         }
         scratch.scaled.resize(window.values.len(), 0.0);
         self.scaler.scale_rows(window.values, window.mask, &mut scratch.scaled);
-        self.ask_members(scratch);
+        self.ask_members(expected, scratch);
         let normaliser = &self.normaliser;
         fuse(&scratch.residuals, &scratch.counted, &normaliser.levels, &mut scratch.row);
         scratch.row.baseline = baseline_residual(&scratch.scaled[last..], present, &normaliser.baseline);
@@ -142,14 +153,20 @@ impl Detector {
     }
 
     /// Squared residuals and reconstructions of every member for the scaled window in `scratch`.
-    fn ask_members(&self, scratch: &mut RowScratch) {
+    fn ask_members(&self, known: Option<&[f32]>, scratch: &mut RowScratch) {
         let n_channels = self.n_channels;
         scratch.reconstruction.resize(n_channels, 0.0);
         scratch.residuals.resize(self.members.len() * n_channels, 0.0);
         scratch.expected.clear();
         scratch.expected.resize(n_channels, 0.0);
         for (member, residuals) in self.members.iter().zip(scratch.residuals.chunks_exact_mut(n_channels)) {
-            member.judge_last(&scratch.scaled, &mut scratch.member, &mut scratch.reconstruction, residuals);
+            match known.filter(|_| joining(member.as_ref()).is_some()) {
+                Some(known) => {
+                    scratch.reconstruction.copy_from_slice(known);
+                    squared_residuals(&scratch.scaled, known, residuals);
+                }
+                None => member.judge_last(&scratch.scaled, &mut scratch.member, &mut scratch.reconstruction, residuals),
+            }
             for (sum, expected) in scratch.expected.iter_mut().zip(&scratch.reconstruction) {
                 *sum += f64::from(*expected);
             }

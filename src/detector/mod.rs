@@ -22,6 +22,7 @@ mod random_features;
 mod spec;
 mod spectrum;
 mod switches;
+mod together;
 mod training;
 mod var;
 

@@ -4,6 +4,7 @@
 //! same rows give the same bits live, offline, in any batching and after a restart.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use crate::detector::{FusedRow, Member, RowScratch};
 use crate::series::{Cell, Frame, Timestamp, WindowBuffer};
 use crate::stats::{Ewma, Residual};
 use crate::verdict::{DecisionSpec, FalseAlarms, Judge, JudgeState, LevelShift, RowJudgement, StuckWatch, Verdict};
+use crate::windowing::Closed;
 
 thread_local! {
     /// Working memory of scoring, one a thread: nothing in it outlives a row, and ten thousand chains need no more.
@@ -104,6 +106,16 @@ pub struct Chain {
     stuck: StuckWatch,
     /// Position of the autoencoder and of the PCA among the members.
     reported: [Option<usize>; 2],
+    /// What the network expects of rows that come next, asked for together with those of other series.
+    ahead: VecDeque<Ahead>,
+}
+
+/// A row that is about to come.
+#[derive(Debug, Clone)]
+struct Ahead {
+    at: Timestamp,
+    /// What the network expects of it, `[channel]` of the model; empty while there is no full window.
+    expected: Vec<f32>,
 }
 
 impl Chain {
@@ -123,6 +135,7 @@ impl Chain {
             reported: [position(Member::Autoencoder), position(Member::Pca)],
             channel_indexes,
             bundle,
+            ahead: VecDeque::new(),
         }
     }
 
@@ -155,8 +168,14 @@ impl Chain {
     fn push_with(&mut self, frame: &Frame, phase: Phase, scratch: &mut RowScratch) -> Judged {
         let observed = self.observed(frame);
         let stuck = self.stuck.push(&self.measured(frame), &self.bundle.stuck).to_vec();
+        // Rows come as foreseen. Should one not, the windows foreseen behind it are not those that come.
+        let ahead = self.ahead.pop_front().filter(|ahead| ahead.at == frame.at);
+        if ahead.is_none() {
+            self.ahead.clear();
+        }
+        let expected = ahead.as_ref().map(|ahead| ahead.expected.as_slice()).filter(|expected| !expected.is_empty());
         let is_scored = match self.window.push(frame) {
-            Some(window) => self.bundle.detector.score(window, scratch),
+            Some(window) => self.bundle.detector.score_with(window, expected, scratch),
             None => false,
         };
         if !is_scored {
@@ -199,6 +218,45 @@ impl Chain {
     /// After a gap too long to bridge: the window starts anew, smoothing and decision go on.
     pub fn on_gap(&mut self) {
         self.window.clear();
+        self.ahead.clear();
+    }
+
+    /// Appends the scaled windows that end with rows about to be pushed to `windows`, and says of each row whether it
+    /// ends one. [`Chain::expect`] takes what the network makes of them.
+    pub(super) fn foresee<'a>(
+        &self,
+        rows: impl Iterator<Item = &'a Closed>,
+        windows: &mut Vec<f32>,
+        scaled: &mut Vec<f32>,
+    ) -> Vec<(Timestamp, bool)> {
+        let detector = &self.bundle.detector;
+        let (n_channels, len) = (detector.n_channels, detector.n_channels * detector.n_time);
+        let (values, mask) = self.window.last_rows();
+        scaled.clear();
+        scaled.resize(values.len(), 0.0);
+        detector.scaler.scale_rows(values, mask, scaled);
+        let mut ends = Vec::new();
+        for Closed { frame, after_gap } in rows {
+            if *after_gap {
+                scaled.clear();
+            }
+            let cells = self.window.row_of(frame).enumerate();
+            scaled.extend(cells.map(|(c, (value, is_present))| match is_present {
+                true => detector.scaler.scale(c, value),
+                false => 0.0,
+            }));
+            debug_assert!(scaled.len().is_multiple_of(n_channels));
+            let window = scaled.len().checked_sub(len).map(|start| &scaled[start..]);
+            windows.extend_from_slice(window.unwrap_or_default());
+            ends.push((frame.at, window.is_some()));
+        }
+        ends
+    }
+
+    /// Takes in what the network expects of the rows foreseen, `[channel]` each; empty where no window ends.
+    pub(super) fn expect(&mut self, rows: impl Iterator<Item = (Timestamp, Vec<f32>)>) {
+        self.ahead.clear();
+        self.ahead.extend(rows.map(|(at, expected)| Ahead { at, expected }));
     }
 
     /// Settled scores of the rows still waiting, with the look-ahead there is. For the end of a recording.

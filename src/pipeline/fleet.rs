@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::life::{FalseAlarm, Heard, Restored, SeriesLife};
+use super::together::{Together, Waiting};
 use super::{FitWanted, MeasuredPower, Outcome, SeriesSpec, SharedModels, Trained};
 use crate::bundle::ModelBundle;
 use crate::series::{ChannelName, Reading, SeriesId, Timestamp};
@@ -17,8 +18,22 @@ use crate::windowing::Counts;
 pub struct Pipeline {
     specs: Vec<Arc<SeriesSpec>>,
     series_max: usize,
-    /// Boxed: a table of ten thousand has room for half as many more.
-    lives: HashMap<SeriesId, Box<SeriesLife>>,
+    lives: Lives,
+    together: Together,
+}
+
+/// Boxed: a table of ten thousand has room for half as many more.
+pub(super) type Lives = HashMap<SeriesId, Box<SeriesLife>>;
+
+/// The readings of one message, all of one series, for [`Pipeline::on_messages`].
+#[derive(Debug, Clone, Copy)]
+pub struct Incoming<'a> {
+    /// Which spec the series follows when it is new.
+    pub spec_index: usize,
+    /// What the message says.
+    pub readings: &'a [Reading],
+    /// When it came.
+    pub received_at: Timestamp,
 }
 
 /// What became of one message.
@@ -41,7 +56,12 @@ impl Pipeline {
     /// When there is no spec.
     pub fn new(specs: Vec<SeriesSpec>, series_max: usize) -> Self {
         assert!(!specs.is_empty(), "a pipeline needs at least one spec");
-        Self { specs: specs.into_iter().map(Arc::new).collect(), series_max, lives: HashMap::new() }
+        Self {
+            specs: specs.into_iter().map(Arc::new).collect(),
+            series_max,
+            lives: HashMap::new(),
+            together: Together::default(),
+        }
     }
 
     /// One reading, as a message of its own. A series that is new follows spec 0.
@@ -97,6 +117,46 @@ impl Pipeline {
             processed.heard = life.on_message(readings, received_at, outcomes);
         }
         processed
+    }
+
+    /// Messages that came together, in order: the same outcomes, in the same order, as [`Pipeline::on_message_into`] gives
+    /// for one after the other. Windows that one network judges are asked for at once, those of many series and those of
+    /// one.
+    ///
+    /// # Panics
+    /// As [`Pipeline::on_message`].
+    pub fn on_messages(&mut self, messages: &[Incoming<'_>], outcomes: &mut Vec<Outcome>) -> Vec<Processed> {
+        let mut processed = Vec::with_capacity(messages.len());
+        let mut waiting: Vec<Waiting<'_>> = Vec::with_capacity(messages.len());
+        for message in messages {
+            let Incoming { spec_index, readings, received_at } = *message;
+            let heard = readings.first().and_then(|first| {
+                let life = self.lives.get_mut(&first.series)?;
+                Some((&first.series, life.hear(readings, received_at)?))
+            });
+            match heard {
+                Some((series, (heard, pushed))) => {
+                    waiting.push(Waiting { series, pushed });
+                    processed.push(Processed { heard, ..Processed::default() });
+                }
+                // A series or a channel is new: what came before it comes first.
+                None => {
+                    self.judge(&mut waiting, outcomes);
+                    processed.push(self.on_message_into(spec_index, readings, received_at, outcomes));
+                }
+            }
+        }
+        self.judge(&mut waiting, outcomes);
+        processed
+    }
+
+    fn judge(&mut self, waiting: &mut Vec<Waiting<'_>>, outcomes: &mut Vec<Outcome>) {
+        self.together.foresee(waiting, &mut self.lives);
+        for Waiting { series, pushed } in waiting.drain(..) {
+            if let Some(life) = self.lives.get_mut(series) {
+                life.on_pushed(pushed, outcomes);
+            }
+        }
     }
 
     /// Time has passed without a message.

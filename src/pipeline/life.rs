@@ -164,21 +164,39 @@ impl SeriesLife {
 
     /// The readings of one message; all of them belong to this series.
     pub(super) fn on_message(&mut self, readings: &[Reading], received_at: Timestamp, out: &mut Vec<Outcome>) -> Heard {
-        self.last_heard = received_at;
+        let Some((heard, pushed)) = self.assemble(readings, received_at, Some(out)) else { return Heard::default() };
+        self.on_pushed(pushed, out);
+        heard
+    }
+
+    /// The first half of [`SeriesLife::on_message`]: which rows a message closes. [`SeriesLife::on_pushed`] is the second;
+    /// nothing that it does changes what later messages close. None, and nothing done, when the message brings a channel.
+    pub(super) fn hear(&mut self, readings: &[Reading], received_at: Timestamp) -> Option<(Heard, Pushed)> {
+        self.assemble(readings, received_at, None)
+    }
+
+    /// Channels that are new go into `out`; without it such a message is refused.
+    fn assemble(
+        &mut self,
+        readings: &[Reading],
+        received_at: Timestamp,
+        mut out: Option<&mut Vec<Outcome>>,
+    ) -> Option<(Heard, Pushed)> {
         let mut heard = Heard::default();
         let mut indexed = Vec::with_capacity(readings.len());
         for reading in readings {
-            // A member that never was a number is no channel.
-            if reading.quality == Quality::Missing && !self.channels.contains(&reading.channel) {
-                continue;
-            }
-            // A refused reading makes no channel known; it is handed on all the same, to be counted.
-            let is_refused = || !self.assembler.would_take(reading.at, received_at);
-            let index = match self.channels.iter().position(|known| *known == reading.channel) {
-                None if is_refused() => Some(self.channels.len()),
-                known => known.or_else(|| self.new_channel(&reading.channel, out)),
+            let known = self.channels.iter().position(|known| *known == reading.channel);
+            let channel_index = match (known, &mut out) {
+                (Some(index), _) => Some(index),
+                // A member that never was a number is no channel.
+                (None, _) if reading.quality == Quality::Missing => continue,
+                // A refused reading makes no channel known; it is handed on all the same, to be counted.
+                (None, _) if !self.assembler.would_take(reading.at, received_at) => Some(self.channels.len()),
+                (None, _) if self.channels.len() >= self.spec.channels_max => None,
+                (None, Some(out)) => Some(self.add_channel(&reading.channel, out)),
+                (None, None) => return None,
             };
-            match index {
+            match channel_index {
                 Some(channel_index) => indexed.push(IndexedReading {
                     channel_index,
                     at: reading.at,
@@ -188,10 +206,20 @@ impl SeriesLife {
                 None => heard.over_channel_limit += 1,
             }
         }
+        self.last_heard = received_at;
         let pushed = self.assembler.push_message(&indexed, received_at);
         heard.counts = pushed.counts;
-        self.on_pushed(pushed, out);
-        heard
+        Some((heard, pushed))
+    }
+
+    /// The chain of the model in charge.
+    pub(super) fn chain(&self) -> Option<&Chain> {
+        self.judging.as_ref().map(|judging| &judging.chain)
+    }
+
+    /// The same, to tell it what its network expects.
+    pub(super) fn chain_mut(&mut self) -> Option<&mut Chain> {
+        self.judging.as_mut().map(|judging| &mut judging.chain)
     }
 
     /// Time has passed: rows that nothing can fill any more close, and silence is noticed.
@@ -249,11 +277,8 @@ impl SeriesLife {
         out.extend(rest.map(|settled| Outcome::Settled { series: self.id.clone(), settled }));
     }
 
-    /// Takes a channel in that has not spoken before; none when there are as many as allowed.
-    fn new_channel(&mut self, channel: &ChannelName, out: &mut Vec<Outcome>) -> Option<usize> {
-        if self.channels.len() >= self.spec.channels_max {
-            return None;
-        }
+    /// Takes a channel in that has not spoken before.
+    fn add_channel(&mut self, channel: &ChannelName, out: &mut Vec<Outcome>) -> usize {
         let channel_index = self.channels.len();
         self.channels.push(channel.clone());
         out.push(Outcome::ChannelSeen { series: self.id.clone(), channel_index, channel: channel.clone() });
@@ -263,10 +288,11 @@ impl SeriesLife {
             self.learn_from = None;
             self.next_fit = Some(self.next_fit.map_or(soon, |next| next.max(soon)));
         }
-        Some(channel_index)
+        channel_index
     }
 
-    fn on_pushed(&mut self, pushed: Pushed, out: &mut Vec<Outcome>) {
+    /// The rows that a message has closed, judged, and those that it has left open.
+    pub(super) fn on_pushed(&mut self, pushed: Pushed, out: &mut Vec<Outcome>) {
         for closed in pushed.closed {
             if closed.after_gap {
                 self.on_gap();

@@ -17,13 +17,14 @@ mod recalibration;
 mod replay;
 mod shared_models;
 mod spec;
+mod together;
 mod training;
 mod watches;
 
 pub use chain::{Chain, Judged, Phase, RestoreError};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use explain::{AlertContext, ExplainedRow, Explanation, Rejudged, RowPhase, StoredRow, explain};
-pub use fleet::{Pipeline, Processed};
+pub use fleet::{Incoming, Pipeline, Processed};
 pub use life::{FalseAlarm, Heard, Restored};
 pub use outcome::{BudgetRow, FitWanted, Outcome, PowerRow, ScoreRow, SettledRow, ShiftDeed, TakeOver};
 pub use power::{MeasuredPower, ModelPower, PowerSpec, PowerWanted, measure_power_of};

@@ -65,12 +65,24 @@ impl WindowBuffer {
             self.mask.truncate(kept);
         }
         for &index in &self.channel_indexes {
-            let is_present = frame.cells.get(index).copied().is_some_and(Cell::is_present);
-            self.values.push(if is_present { frame.values[index] } else { 0.0 });
+            let (value, is_present) = cell(frame, index);
+            self.values.push(value);
             self.mask.push(is_present);
         }
         self.at = frame.at;
         self.window()
+    }
+
+    /// The values and mask of a frame as a row of the window.
+    pub fn row_of<'a>(&'a self, frame: &'a Frame) -> impl Iterator<Item = (f64, bool)> + 'a {
+        self.channel_indexes.iter().map(|index| cell(frame, *index))
+    }
+
+    /// The last rows pushed, T - 1 at most, as values and mask `[time, channel]`: what a window that ends with the next
+    /// row begins with.
+    pub fn last_rows(&self) -> (&[f64], &[bool]) {
+        let start = self.values.len().saturating_sub((self.n_time - 1) * self.channel_indexes.len());
+        (&self.values[start..], &self.mask[start..])
     }
 
     /// The window that ends with the last row pushed, once there are T rows.
@@ -91,6 +103,12 @@ impl WindowBuffer {
         self.values.clear();
         self.mask.clear();
     }
+}
+
+/// A frame's value of a channel, 0.0 when it is not present, and whether it is.
+fn cell(frame: &Frame, channel_index: usize) -> (f64, bool) {
+    let is_present = frame.cells.get(channel_index).copied().is_some_and(Cell::is_present);
+    (if is_present { frame.values[channel_index] } else { 0.0 }, is_present)
 }
 
 #[cfg(test)]

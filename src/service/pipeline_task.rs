@@ -9,15 +9,18 @@ use super::batch::{Answer, Batch, FitJob, Progress};
 use super::listener::Said;
 use super::measures::{self, Intake};
 use super::refusals::Refusals;
-use crate::decode::MessageDecoder;
+use crate::decode::{Decoded, MessageDecoder};
 use crate::http::{Activation, Deed};
 use crate::ingest::mqtt::Connection;
 use crate::ingest::{AckToken, Message};
-use crate::pipeline::{Outcome, Pipeline};
+use crate::pipeline::{Incoming, Outcome, Pipeline};
 use crate::series::Timestamp;
 
 /// Messages of one batch at most: some milliseconds of work, so that no acknowledgement waits long.
 const BATCH_MESSAGES_MAX: usize = 2048;
+
+/// Messages of which the network is asked at once, at most: their windows stay in the second-level cache.
+const JUDGED_TOGETHER_MAX: usize = 64;
 
 /// How often time passing is noticed when nothing else happens.
 const IDLE_PERIOD: Duration = Duration::from_millis(500);
@@ -116,18 +119,30 @@ impl PipelineTask {
     fn on_messages(&mut self, taken: &mut Vec<Message>) -> (Vec<Outcome>, Vec<AckToken>) {
         let mut outcomes = Vec::with_capacity(4 * taken.len());
         let mut acks = Vec::with_capacity(taken.len());
-        for mut message in taken.drain(..) {
-            acks.extend(message.ack.take());
-            match message.decode(&self.decoder) {
-                Ok(decoded) => {
-                    let at = message.received_at;
-                    let processed = self.pipeline.on_message_into(decoded.route, &decoded.readings, at, &mut outcomes);
-                    self.intake.on_processed(&message, &decoded.readings, &processed);
-                    self.refusals.on_members_left_out(&message.topic, &decoded, Instant::now());
+        for messages in taken.chunks_mut(JUDGED_TOGETHER_MAX) {
+            let mut decoded = Vec::with_capacity(messages.len());
+            for message in messages {
+                acks.extend(message.ack.take());
+                match message.decode(&self.decoder) {
+                    Ok(said) => decoded.push((&*message, said)),
+                    Err(refusal) => self.refusals.on_refused(&message.topic, &refusal, Instant::now()),
                 }
-                Err(refusal) => self.refusals.on_refused(&message.topic, &refusal, Instant::now()),
+            }
+            let incoming: Vec<_> = decoded
+                .iter()
+                .map(|(message, said): &(&Message, Decoded)| Incoming {
+                    spec_index: said.route,
+                    readings: &said.readings,
+                    received_at: message.received_at,
+                })
+                .collect();
+            let processed = self.pipeline.on_messages(&incoming, &mut outcomes);
+            for ((message, said), processed) in decoded.iter().zip(&processed) {
+                self.intake.on_processed(message, &said.readings, processed);
+                self.refusals.on_members_left_out(&message.topic, said, Instant::now());
             }
         }
+        taken.clear();
         (outcomes, acks)
     }
 

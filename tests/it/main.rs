@@ -44,5 +44,6 @@ mod running;
 mod served;
 mod store;
 mod telemetry;
+mod together;
 mod watches;
 mod worth_telling;

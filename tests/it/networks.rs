@@ -106,6 +106,22 @@ fn every_system_is_chosen_by_configuration_learns_judges_and_survives_its_bytes(
             assert!(a.row.residual.fused.is_finite() && a.row.expected.iter().all(|x| x.is_finite()), "{name}");
             usual.push(a.row.residual.fused);
         }
+        let mut windows = vec![0.0; (260..300 - t).len() * 2 * t];
+        for (start, window) in (260..300 - t).zip(windows.chunks_exact_mut(2 * t)) {
+            bundle.detector.scaler.scale_rows(&values[2 * start..2 * (start + t)], &mask, window);
+        }
+        let mut together = Vec::new();
+        bundle.detector.expect_together(&windows, &mut b, &mut together);
+        for (start, expected) in (260..300 - t).zip(together.chunks_exact(2)) {
+            let window = &values[2 * start..2 * (start + t)];
+            let window = Window { values: window, mask: &mask, n_time: t, n_channels: 2, at: Timestamp::from_ms(0) };
+            assert!(
+                bundle.detector.score(window, &mut a) && bundle.detector.score_with(window, Some(expected), &mut b)
+            );
+            assert_eq!(a.row, b.row, "{name}: asked for many windows together, it judges alike to the last bit");
+        }
+        let is_drawn = keys.contains("likelihood") || *member != "autoencoder";
+        assert_eq!(together.is_empty(), is_drawn, "{name} is a network that reconstructs, or is not");
         let mut strange = values[2 * 270..2 * (270 + t)].to_vec();
         strange[2 * t - 2] += 8.0;
         let window = Window { values: &strange, mask: &mask, n_time: t, n_channels: 2, at: Timestamp::from_ms(0) };

@@ -48,6 +48,12 @@ impl FittedMember for Autoencoder {
 }
 
 impl Autoencoder {
+    /// True when its judgement of a row is that of the one reconstruction, so that windows may be reconstructed together
+    /// beforehand.
+    pub(in crate::detector) fn judges_by_reconstruction(&self) -> bool {
+        !matches!(self.spec().variational, Some(VariationalSpec { score: VariationalScore::Likelihood, .. }))
+    }
+
     /// Rebuilds the member from its parts, for windows `[n_time, n_channels]`.
     ///
     /// # Errors
