@@ -44,7 +44,7 @@ pub struct AlertSpec {
     pub deviation_min_relative: f64,
     /// Channels that differ from that, by name.
     pub channels: BTreeMap<String, ChannelAlertSpec>,
-    /// An alert is critical from this live score on.
+    /// An alert is critical from this live score on, when the row is as improbable as `critical_p_value`.
     pub critical_score: f64,
     /// An alert is critical, too, once so many of its rows had a p-value of at most `critical_p_value`.
     pub critical_after_rows: u32,

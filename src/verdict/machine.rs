@@ -292,11 +292,19 @@ impl AlertMachine {
         std::mem::take(&mut self.is_raised).then(|| self.open.clone()).flatten()
     }
 
-    /// Critical when a row is far beyond what calibration has seen, or when improbable rows have gone on for long.
+    /// Critical when a row is far beyond what calibration has seen, or when improbable rows have gone on for long. A
+    /// calibration of few rows calls nothing that improbable.
     fn severity(&mut self, live_score: f64, p_value: f64) -> Severity {
-        self.improbable_rows += u32::from(p_value <= self.spec.critical_p_value);
+        let is_improbable = p_value <= self.spec.critical_p_value;
+        self.improbable_rows += u32::from(is_improbable);
         let is_long = self.improbable_rows >= self.spec.critical_after_rows.max(1);
-        if is_long || live_score >= self.spec.critical_score { Severity::Critical } else { Severity::Warning }
+        // A rule without a score knows no probability.
+        let is_sure = is_improbable || self.kind != AlertKind::Anomaly;
+        if is_long || (is_sure && live_score >= self.spec.critical_score) {
+            Severity::Critical
+        } else {
+            Severity::Warning
+        }
     }
 }
 
@@ -437,6 +445,16 @@ mod tests {
                 (10, "opened", 1, 1),
             ]
         );
+    }
+
+    #[test]
+    fn a_high_score_is_critical_only_where_the_calibration_can_tell_that_it_is_improbable() {
+        // The smallest p-value of a calibration of n rows is 1 / (n + 1).
+        for (n_rows, expected) in [(50.0, Severity::Warning), (98.0, Severity::Warning), (99.0, Severity::Critical)] {
+            let mut machine = machine(AlertSpec::default());
+            machine.on_verdict(&Verdict { p_value: 1.0 / (n_rows + 1.0), ..verdict(0, 5.0, true) });
+            assert_eq!(machine.alert().map(|alert| alert.severity), Some(expected), "{n_rows} rows");
+        }
     }
 
     #[test]
