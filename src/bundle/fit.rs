@@ -196,6 +196,7 @@ pub fn fit_with(
         n_excluded: n_rows - is_used.iter().filter(|used| **used).count(),
         spec: spec.clone(),
         calibrated_to: None,
+        calibrated_on: None,
         switched_off: None,
         kilter_version: env!("CARGO_PKG_VERSION").to_owned(),
         training: curve_kept,

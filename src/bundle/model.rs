@@ -34,6 +34,9 @@ pub struct Provenance {
     /// Event time of the last clean row that was added to the calibration after the fit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibrated_to: Option<Timestamp>,
+    /// How many series those rows came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibrated_on: Option<usize>,
     /// The trained member, when it was left out because injected faults are seen worse with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub switched_off: Option<SwitchedOff>,
@@ -74,10 +77,18 @@ impl ModelBundle {
         Self::from_parts(channels, detector, Arc::unwrap_or_clone(calibration), stuck, provenance)
     }
 
-    /// The same members under a calibration that has grown by rows up to `to`; another name, because the bytes are others.
-    pub fn with_calibration(&self, calibration: Calibration, to: Timestamp) -> Self {
-        let provenance = Provenance { calibrated_to: Some(to), ..self.provenance.clone() };
+    /// The same members under a calibration that has grown by rows of `n_series` up to `to`; another name, because the bytes are others.
+    pub fn with_calibration(&self, calibration: Calibration, to: Timestamp, n_series: usize) -> Self {
+        let calibrated_on = Some(n_series);
+        let provenance = Provenance { calibrated_to: Some(to), calibrated_on, ..self.provenance.clone() };
         Self::from_parts(self.channels.clone(), self.detector.clone(), calibration, self.stuck.clone(), provenance)
+    }
+
+    /// True when only the calibrations of two models may differ.
+    pub fn is_same_fit(&self, other: &Self) -> bool {
+        let fitted =
+            |bundle: &Self| Provenance { calibrated_to: None, calibrated_on: None, ..bundle.provenance.clone() };
+        self.channels == other.channels && fitted(self) == fitted(other)
     }
 
     /// Event time of the last row that the model knows, be it learned or only calibrated on.

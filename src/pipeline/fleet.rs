@@ -1,9 +1,10 @@
 //! All series of a service, side by side.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::life::{FalseAlarm, Heard, Restored, SeriesLife};
+use super::recalibration::pool_size;
 use super::together::{Together, Waiting};
 use super::{FitWanted, MeasuredPower, Outcome, SeriesSpec, SharedModels, Trained};
 use crate::bundle::ModelBundle;
@@ -19,6 +20,8 @@ pub struct Pipeline {
     specs: Vec<Arc<SeriesSpec>>,
     series_max: usize,
     lives: Lives,
+    /// Shared models whose calibration grows, or has grown, by the rows of all that they judge: once each.
+    pooled: HashSet<String>,
     together: Together,
 }
 
@@ -34,6 +37,17 @@ pub struct Incoming<'a> {
     pub readings: &'a [Reading],
     /// When it came.
     pub received_at: Timestamp,
+}
+
+/// Another series that is judged by the same model.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// Which.
+    pub series: SeriesId,
+    /// Its channels in frame order.
+    pub channels: Vec<ChannelName>,
+    /// Spans `[start, end)` in which an alert was open.
+    pub excluded: Vec<(Timestamp, Timestamp)>,
 }
 
 /// What became of one message.
@@ -60,6 +74,7 @@ impl Pipeline {
             specs: specs.into_iter().map(Arc::new).collect(),
             series_max,
             lives: HashMap::new(),
+            pooled: HashSet::new(),
             together: Together::default(),
         }
     }
@@ -247,6 +262,9 @@ impl Pipeline {
     /// A model that was asked for could not be fitted.
     pub fn on_fit_failed(&mut self, wanted: &FitWanted, reason: &str, now: Timestamp) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
+        if let Some(model_id) = &wanted.recalibrates {
+            self.pooled.remove(model_id);
+        }
         if let Some(life) = self.lives.get_mut(&wanted.series) {
             life.on_fit_failed(wanted, reason, now, &mut outcomes);
         }
@@ -286,6 +304,35 @@ impl Pipeline {
     /// Closed rows of a series so far that can be learned from.
     pub fn usable_rows(&self, series: &SeriesId) -> u64 {
         self.lives.get(series).map_or(0, |life| life.n_usable())
+    }
+
+    /// Whose rows join those of a series that wants a larger calibration: as many of the others that share its model as
+    /// its budget needs, spread evenly over their names. None when the rows of its kind were asked for already.
+    pub fn pool(&mut self, wanted: &FitWanted) -> Option<Vec<Peer>> {
+        let life = self.lives.get(&wanted.series)?;
+        let (spec, model_id) = (life.spec(), wanted.recalibrates.as_deref()?);
+        if !spec.shares_model {
+            return Some(Vec::new());
+        }
+        if !self.pooled.insert(model_id.to_owned()) {
+            return None;
+        }
+        let is_judged_by = |life: &SeriesLife| life.bundle().is_some_and(|bundle| bundle.id() == model_id);
+        let mut peers: Vec<&SeriesId> = self
+            .lives
+            .iter()
+            .filter(|(id, life)| **id != wanted.series && is_judged_by(life))
+            .map(|(id, _)| id)
+            .collect();
+        peers.sort();
+        let (_, n_series) = pool_size(spec, peers.len() + 1);
+        let every = peers.len().div_ceil(n_series).max(1);
+        let peer = |series: &SeriesId| {
+            let life = self.lives.get(series)?;
+            let (channels, excluded) = (life.channels().to_vec(), life.unlearnable(wanted.from));
+            Some(Peer { series: series.clone(), channels, excluded })
+        };
+        Some(peers.into_iter().step_by(every).filter_map(peer).collect())
     }
 
     /// The models that series of a kind are judged by now.

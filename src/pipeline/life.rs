@@ -464,23 +464,20 @@ impl SeriesLife {
     }
 
     /// Spans since a time that are never learned from: alerts, without those that people called false.
-    fn unlearnable(&self, from: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+    pub(super) fn unlearnable(&self, from: Timestamp) -> Vec<(Timestamp, Timestamp)> {
         let is_true = |span: &(Timestamp, Timestamp)| self.false_alarms.iter().all(|alarm| alarm.opened_at != span.0);
-        self.excluded.iter().copied().filter(|span| span.1 > from && is_true(span)).collect()
+        let open = self.alert.alert().map(|alert| (alert.opened_at, Timestamp::from_ms(i64::MAX)));
+        self.excluded.iter().copied().chain(open).filter(|span| span.1 > from && is_true(span)).collect()
     }
 
     /// Asks for a larger calibration under the frozen model each time its clean rows may have doubled, for as long as the
-    /// budget asked for is tighter than the calibration can hold.
+    /// budget asked for is tighter than the calibration can hold. Series that share a model pool their rows.
     fn want_calibration(&mut self, at: Timestamp, out: &mut Vec<Outcome>) {
         let Some(judging) = &self.judging else { return };
-        let is_due = self.next_fit.is_none() && self.n_usable >= 2 * self.calibrated_rows;
-        // A calibration of its own would be a model of its own.
-        if !is_due
-            || self.spec.shares_model
-            || judging.budget_explanation.is_none()
-            || self.fitting.is_some()
-            || self.is_alert_open()
-        {
+        // A series may be judged by a model that has learned from another one of its kind.
+        let known_rows = self.calibrated_rows.max(judging.bundle.provenance.n_rows as u64);
+        let is_due = self.next_fit.is_none() && self.n_usable >= 2 * known_rows;
+        if !is_due || judging.budget_explanation.is_none() || self.fitting.is_some() || self.is_alert_open() {
             return;
         }
         let from = judging.bundle.knows_to().plus_ms(1);

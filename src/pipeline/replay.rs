@@ -2,9 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use super::{FalseAlarm, FitWanted, Outcome, Pipeline, SHARED_WARM_ROWS, SharedModels, adopt, recalibrate, train};
-use crate::bundle::{FitError, FitProgress};
+use super::{
+    FalseAlarm, FitWanted, Outcome, Pipeline, SHARED_WARM_ROWS, SharedModels, Trained, Unlearned, adopt, go_on_with,
+    pool_size, recalibrate, train,
+};
+use crate::bundle::{FitError, FitProgress, ModelBundle};
 use crate::series::{Frame, Reading, SeriesId, Timestamp};
 
 /// A pipeline that fits its models itself: the same readings give the same outcomes, on any machine at any load.
@@ -92,27 +96,24 @@ impl Replay {
         wanted: FitWanted,
         progress: &mut dyn FnMut(&SeriesId, FitProgress) -> ControlFlow<()>,
     ) -> Result<Vec<Outcome>, FitError> {
-        let rows = self.rows.get(&wanted.series).map_or(&[][..], Vec::as_slice);
-        let start = rows.partition_point(|frame| frame.at < wanted.from);
-        let end = rows.partition_point(|frame| frame.at <= wanted.to);
+        if let Some(bundle) = self.pipeline.bundle_of(&wanted.series).filter(|_| wanted.recalibrates.is_some()) {
+            return Ok(match self.recalibrate(&wanted, &bundle) {
+                Ok(trained) => self.pipeline.on_trained(trained),
+                Err(fault) => self.pipeline.on_fit_failed(&wanted, &fault.to_string(), wanted.to),
+            });
+        }
         let Some((channels, spec)) = self.pipeline.describe(&wanted.series) else { return Ok(Vec::new()) };
         let series = wanted.series.clone();
         let mut report = |step| progress(&series, step);
-        let rows = &rows[start..end];
-        if let (Some(bundle), None) =
-            (self.shared.find(spec, channels, self.pipeline.usable_rows(&series)), &wanted.recalibrates)
-        {
+        let rows = self.rows_of(&series, &wanted);
+        if let Some(bundle) = self.shared.find(spec, channels, self.pipeline.usable_rows(&series)) {
             let last = &rows[rows.len().saturating_sub(SHARED_WARM_ROWS as usize)..];
             // Its kind has the same channels.
             if let Ok(trained) = adopt(wanted.clone(), bundle, last, channels, spec) {
                 return Ok(self.pipeline.on_trained(trained));
             }
         }
-        let answer = match (&wanted.recalibrates, self.pipeline.bundle_of(&series)) {
-            (Some(_), Some(bundle)) => recalibrate(wanted.clone(), rows, channels, spec, &bundle),
-            _ => train(wanted.clone(), rows, channels, spec, &mut report),
-        };
-        match answer {
+        match train(wanted.clone(), rows, channels, spec, &mut report) {
             Ok(trained) => {
                 self.shared.keep(spec, &trained.bundle);
                 Ok(self.pipeline.on_trained(trained))
@@ -123,5 +124,35 @@ impl Replay {
                 Ok(self.pipeline.on_fit_failed(&wanted, &fault.to_string(), now))
             }
         }
+    }
+
+    /// Rows of a series in the span of a fit.
+    fn rows_of(&self, series: &SeriesId, wanted: &FitWanted) -> &[Frame] {
+        let rows = self.rows.get(series).map_or(&[][..], Vec::as_slice);
+        let start = rows.partition_point(|frame| frame.at < wanted.from);
+        let end = rows.partition_point(|frame| frame.at <= wanted.to);
+        &rows[start..end]
+    }
+
+    /// A larger calibration for the model in charge.
+    fn recalibrate(&mut self, wanted: &FitWanted, bundle: &Arc<ModelBundle>) -> Result<Trained, FitError> {
+        let peers = self.pipeline.pool(wanted);
+        let nothing = FitError::TooFewRows { found: 0, needed: 1 };
+        let (channels, spec) = self.pipeline.describe(&wanted.series).ok_or_else(|| nothing.clone())?;
+        if let Some(grown) = self.shared.grown(spec, bundle) {
+            return go_on_with(wanted.clone(), grown, channels, spec);
+        }
+        let peers = peers.ok_or(nothing)?;
+        let (rows_each, _) = pool_size(spec, peers.len() + 1);
+        let own = Unlearned { frames: self.rows_of(&wanted.series, wanted), channels, excluded: &wanted.excluded };
+        let others = peers.iter().map(|peer| {
+            let frames = self.rows_of(&peer.series, wanted);
+            let frames = &frames[frames.len().saturating_sub(rows_each)..];
+            Unlearned { frames, channels: &peer.channels, excluded: &peer.excluded }
+        });
+        let pool: Vec<Unlearned<'_>> = std::iter::once(own).chain(others).collect();
+        let trained = recalibrate(wanted.clone(), &pool, spec, bundle)?;
+        self.shared.keep(spec, &trained.bundle);
+        Ok(trained)
     }
 }

@@ -34,6 +34,13 @@ impl SharedModels {
         next.is_none_or(|rows| rows > n_rows).then(|| Arc::clone(bundle))
     }
 
+    /// The model of a series' kind under a larger calibration than `bundle`, which must be the same fit.
+    pub fn grown(&self, spec: &SeriesSpec, bundle: &ModelBundle) -> Option<Arc<ModelBundle>> {
+        let kept = self.by_kind.get(&(spec.name.clone(), bundle.channels.clone()))?;
+        let is_larger = spec.shares_model && kept.calibration.n_rows() > bundle.calibration.n_rows();
+        (is_larger && kept.is_same_fit(bundle)).then(|| Arc::clone(kept))
+    }
+
     /// Notes a model that was fitted for a series of a kind, or that was in charge of one before a restart.
     pub fn keep(&mut self, spec: &SeriesSpec, bundle: &Arc<ModelBundle>) {
         if !spec.shares_model {
@@ -41,7 +48,8 @@ impl SharedModels {
         }
         let kept = self.by_kind.entry((spec.name.clone(), bundle.channels.clone()));
         let kept = kept.or_insert_with(|| Arc::clone(bundle));
-        if kept.provenance.n_rows < bundle.provenance.n_rows {
+        let knows = |bundle: &ModelBundle| (bundle.provenance.n_rows, bundle.calibration.n_rows());
+        if knows(kept) < knows(bundle) {
             *kept = Arc::clone(bundle);
         }
     }

@@ -83,6 +83,11 @@ impl SeriesSpec {
         self.alarm_budget.honest(self.stride(), n_calibration_rows).ok()?.explanation
     }
 
+    /// Calibration rows that hold the budget as it was asked for.
+    pub fn calibration_rows_wanted(&self) -> usize {
+        self.alarm_budget.rows_wanted(self.stride()).unwrap_or_default()
+    }
+
     /// Rows that the last model of the warm-up learns from.
     pub fn last_fit_rows(&self) -> u64 {
         match self.warm_up {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::bundle::{FitProgress, ModelBundle};
 use crate::ingest::AckToken;
-use crate::pipeline::{FitWanted, MeasuredPower, Outcome, PowerWanted, SeriesSpec, Trained};
+use crate::pipeline::{FitWanted, MeasuredPower, Outcome, Peer, PowerWanted, SeriesSpec, Trained};
 use crate::series::{ChannelName, SeriesId};
 
 /// What one turn of the pipeline produced; the writer commits it as a whole or not at all.
@@ -32,6 +32,8 @@ pub(super) struct FitJob {
     pub(super) n_usable: u64,
     /// The model in charge.
     pub(super) bundle: Option<Arc<ModelBundle>>,
+    /// Whose rows may join a larger calibration; none when those of its kind were asked for already.
+    pub(super) peers: Option<Vec<Peer>>,
 }
 
 /// Work for the trainer.

@@ -173,6 +173,7 @@ impl PipelineTask {
         let mut fits = Vec::new();
         outcomes.retain(|outcome| match outcome {
             Outcome::FitWanted(wanted) => {
+                let peers = self.pipeline.pool(wanted);
                 if let Some((channels, spec)) = self.pipeline.describe(&wanted.series) {
                     fits.push(FitJob {
                         wanted: wanted.clone(),
@@ -180,6 +181,7 @@ impl PipelineTask {
                         spec: spec.clone(),
                         n_usable: self.pipeline.usable_rows(&wanted.series),
                         bundle: self.pipeline.bundle_of(&wanted.series),
+                        peers,
                     });
                 }
                 false

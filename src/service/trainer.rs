@@ -13,9 +13,10 @@ use super::batch::{Answer, FitJob, Job, Progress};
 use super::measures;
 use crate::bundle::ModelBundle;
 use crate::pipeline::{
-    FitWanted, PowerWanted, SHARED_WARM_ROWS, SharedModels, Trained, adopt, measure_power_of, recalibrate, train,
+    FitWanted, PowerWanted, SHARED_WARM_ROWS, SharedModels, Trained, Unlearned, adopt, go_on_with, measure_power_of,
+    pool_size, recalibrate, train,
 };
-use crate::series::Timestamp;
+use crate::series::{SeriesId, Timestamp};
 use crate::store::{ReadError, RowQuery, Store};
 
 /// Rows over which the chain of a stored model is warmed before it takes over.
@@ -112,9 +113,9 @@ impl Trainer {
     }
 
     /// Spans of a fit's rows in which a silence held the whole series.
-    async fn silenced(&self, wanted: &FitWanted) -> Result<Vec<(Timestamp, Timestamp)>, ReadError> {
+    async fn silenced(&self, series: &SeriesId, wanted: &FitWanted) -> Result<Vec<(Timestamp, Timestamp)>, ReadError> {
         let silences = self.store.reader().silences(Some(wanted.from)).await?;
-        let held = silences.iter().filter(|silence| silence.holds_series(&wanted.series));
+        let held = silences.iter().filter(|silence| silence.holds_series(series));
         Ok(held.flat_map(|silence| silence.spans(wanted.from, wanted.to.plus_ms(1))).collect())
     }
 
@@ -144,7 +145,13 @@ impl Trainer {
         if job.wanted.model.is_some() {
             return self.adopt(job, runtime);
         }
-        let FitJob { wanted, channels, spec, bundle, .. } = job;
+        if let (Some(_), Some(bundle)) = (&job.wanted.recalibrates, &job.bundle) {
+            return match runtime.block_on(self.recalibrate(&job, bundle)) {
+                Ok(trained) => Answer::Trained(Box::new(trained)),
+                Err(reason) => Answer::Failed { wanted: job.wanted, reason },
+            };
+        }
+        let FitJob { wanted, channels, spec, .. } = job;
         let frames = match runtime.block_on(self.store.frames_between(&wanted.series, wanted.from, wanted.to)) {
             Ok(frames) => frames,
             Err(fault) => return Answer::Failed { wanted, reason: format!("its rows could not be read: {fault}") },
@@ -157,16 +164,12 @@ impl Trainer {
         };
         let mut asked = wanted.clone();
         if !spec.alerts.learn_silenced {
-            match runtime.block_on(self.silenced(&wanted)) {
+            match runtime.block_on(self.silenced(&wanted.series, &wanted)) {
                 Ok(spans) => asked.excluded.extend(spans),
                 Err(fault) => return Answer::Failed { wanted, reason: format!("silences could not be read: {fault}") },
             }
         }
-        let answer = match (&wanted.recalibrates, bundle) {
-            (Some(_), Some(bundle)) => recalibrate(asked, &frames, &channels, &spec, &bundle),
-            _ => train(asked, &frames, &channels, &spec, &mut report),
-        };
-        match answer {
+        match train(asked, &frames, &channels, &spec, &mut report) {
             // The pipeline knows its question as it asked it.
             Ok(trained) => Answer::Trained(Box::new(Trained { wanted, ..trained })),
             Err(fault) => Answer::Failed { wanted, reason: fault.to_string() },
@@ -176,7 +179,12 @@ impl Trainer {
     /// The answer to a fit of a series whose kind has a model already.
     fn share(&self, job: &FitJob, runtime: &Handle) -> Option<Answer> {
         let FitJob { wanted, channels, spec, n_usable, .. } = job;
-        if wanted.model.is_some() || wanted.recalibrates.is_some() {
+        if let (Some(_), Some(bundle)) = (&wanted.recalibrates, &job.bundle) {
+            let grown = self.shared.grown(spec, bundle)?;
+            let trained = go_on_with(wanted.clone(), grown, channels, spec).ok()?;
+            return Some(Answer::Trained(Box::new(trained)));
+        }
+        if wanted.model.is_some() {
             return None;
         }
         let bundle = self.shared.find(spec, channels, *n_usable)?;
@@ -192,6 +200,40 @@ impl Trainer {
             Ok(trained) => Answer::Trained(Box::new(trained)),
             Err(reason) => Answer::Failed { wanted: wanted.clone(), reason },
         })
+    }
+
+    /// A larger calibration for the model in charge, by rows of the series and of all that share the model.
+    async fn recalibrate(&self, job: &FitJob, bundle: &Arc<ModelBundle>) -> Result<Trained, String> {
+        let FitJob { wanted, channels, spec, peers, .. } = job;
+        let peers = peers.as_ref().ok_or("the calibration of its kind has grown as far as its rows go")?;
+        let unreadable = |fault: ReadError| format!("its rows could not be read: {fault}");
+        let own = self.store.frames_between(&wanted.series, wanted.from, wanted.to).await.map_err(unreadable)?;
+        let mut gathered = vec![(own, channels, self.unlearned(&wanted.series, &wanted.excluded, job).await?)];
+        let (rows_each, _) = pool_size(spec, peers.len() + 1);
+        let newest = RowQuery { start: Some(wanted.from), ..last_rows(wanted.to, rows_each as u32) };
+        for peer in peers {
+            let mut frames = self.store.reader().frames(&peer.series, &newest).await.map_err(unreadable)?;
+            frames.reverse();
+            gathered.push((frames, &peer.channels, self.unlearned(&peer.series, &peer.excluded, job).await?));
+        }
+        let unlearned = gathered.iter().map(|(frames, channels, excluded)| Unlearned { frames, channels, excluded });
+        let pool: Vec<Unlearned<'_>> = unlearned.collect();
+        recalibrate(wanted.clone(), &pool, spec, bundle).map_err(|fault| fault.to_string())
+    }
+
+    /// Spans of a series that its calibration must not take in: alerts and, unless asked otherwise, silences.
+    async fn unlearned(
+        &self,
+        series: &SeriesId,
+        alerts: &[(Timestamp, Timestamp)],
+        job: &FitJob,
+    ) -> Result<Vec<(Timestamp, Timestamp)>, String> {
+        let mut spans = alerts.to_vec();
+        if !job.spec.alerts.learn_silenced {
+            let silenced = self.silenced(series, &job.wanted).await;
+            spans.extend(silenced.map_err(|fault| format!("silences could not be read: {fault}"))?);
+        }
+        Ok(spans)
     }
 
     /// Makes the stored model that a person picked ready to take over.

@@ -7,11 +7,13 @@
 //! e-processes keeps the same promise. The tail formula, the reuse of the calibration set and the baseline bend it;
 //! `docs/detection.md` has what they cost.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::Calibration;
 use super::slow_baseline::{LevelShift, SlowBaseline, step_per_row};
-use crate::stats::{Residual, mean, quantile_sorted};
+use crate::stats::{Residual, mean, quantile_sorted, sorted};
 
 /// The exponents of the bets; their mean is a bet on any size of surprise.
 const BETS: [f64; 5] = [0.1, 0.3, 0.5, 0.7, 0.9];
@@ -115,21 +117,21 @@ pub struct BettingState {
 #[derive(Debug, Clone)]
 struct Stream {
     /// Log block maxima of the calibration and of false alarms, sorted upwards.
-    maxima: Vec<f64>,
+    maxima: Arc<[f64]>,
     /// Those of the calibration alone.
-    held_out: Vec<f64>,
+    held_out: Arc<[f64]>,
     median: f64,
     tail_spread: f64,
 }
 
 impl Stream {
-    fn new(maxima: Vec<f64>) -> Self {
+    fn new(maxima: Arc<[f64]>) -> Self {
         let upper = quantile_sorted(&maxima, 0.8);
         let top: Vec<f64> = maxima.iter().copied().filter(|c| *c >= upper).collect();
         Self {
             median: quantile_sorted(&maxima, 0.5),
             tail_spread: (mean(&top) - upper).max(TAIL_SPREAD_MIN),
-            held_out: maxima.clone(),
+            held_out: Arc::clone(&maxima),
             maxima,
         }
     }
@@ -137,11 +139,14 @@ impl Stream {
     /// Takes block maxima like these as ordinary, in place of those told before. However few they are, together they
     /// weigh as much as the held-out ones: what a person has said outweighs what was merely never seen.
     fn learn(&mut self, log_maxima: &[f64]) {
-        self.maxima.clone_from(&self.held_out);
-        let copies = self.held_out.len().div_ceil(log_maxima.len().max(1)).max(1);
+        if log_maxima.is_empty() {
+            self.maxima = Arc::clone(&self.held_out);
+            return;
+        }
+        let copies = self.held_out.len().div_ceil(log_maxima.len()).max(1);
         let told = log_maxima.iter().copied().filter(|c| c.is_finite());
-        self.maxima.extend(told.flat_map(|c| std::iter::repeat_n(c, copies)));
-        self.maxima.sort_by(f64::total_cmp);
+        let all = self.held_out.iter().copied().chain(told.flat_map(|c| std::iter::repeat_n(c, copies)));
+        self.maxima = sorted(all.collect()).into();
     }
 
     /// Randomised share of calibration blocks at least as high, by a draw on (0, 1]; beyond them all an exponential tail.
@@ -176,8 +181,9 @@ impl Betting {
         // More than one opening per two blocks is no budget.
         let per_block = (openings_per_row * block_rows as f64).clamp(1e-12, 0.5);
         let level_min = (1.0 / per_block).ln();
+        let maxima = calibration.block_maxima(block_rows);
         Self {
-            streams: WATCHED.map(|(of, _)| Stream::new(calibration.block_maxima(block_rows, of))),
+            streams: [maxima.fused, maxima.runner_up].map(Stream::new),
             kappa: step_per_row(spec.acceptance_rows, calibration.n_rows()),
             level_min,
             openings_per_row,

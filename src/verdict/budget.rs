@@ -110,6 +110,16 @@ impl AlarmBudget {
         }
     }
 
+    /// The fewest calibration rows that can honestly hold it.
+    ///
+    /// # Errors
+    /// When the budget counts time and the rows have no stride.
+    pub fn rows_wanted(&self, stride: Option<Stride>) -> Result<usize, BudgetError> {
+        let rows_per_opening = 1.0 / self.openings_per_row(stride)?;
+        let (few, many) = (rows_per_opening / ROWS_HELD_FEW, rows_per_opening / ROWS_HELD_MANY);
+        Ok(if rows_per_opening <= ROWS_HELD { few } else { many }.ceil() as usize)
+    }
+
     /// The tightest budget that `n_rows` calibration rows can honestly hold, when this one is tighter.
     ///
     /// # Errors
@@ -150,11 +160,17 @@ pub struct HonestBudget {
     pub explanation: Option<String>,
 }
 
+/// Rows per false opening that 500 to 4000 calibration rows hold.
+const ROWS_HELD: f64 = 10_000.0;
+/// The same for each calibration row, of fewer and of more.
+const ROWS_HELD_FEW: f64 = 20.0;
+const ROWS_HELD_MANY: f64 = 2.5;
+
 /// Rows per false opening that a calibration can hold at most: 20 a row up to 500 rows, so that 500 rows hold 10,000;
 /// 10,000 up to 4000 rows; beyond that 2.5 a row: block maxima say nothing about what is rarer than themselves.
 pub(super) fn rows_per_opening_max(n_rows: usize) -> f64 {
     let n = n_rows.max(1) as f64;
-    if n < 500.0 { 20.0 * n } else { (2.5 * n).max(10_000.0) }
+    if n < ROWS_HELD / ROWS_HELD_FEW { ROWS_HELD_FEW * n } else { (ROWS_HELD_MANY * n).max(ROWS_HELD) }
 }
 
 fn period_named(word: &str) -> Option<BudgetPeriod> {
@@ -219,6 +235,19 @@ mod tests {
         for text in ["", "one per week", "1 per fortnight", "-1 per day", "0 per day", "1 per 0 windows", "1 week"] {
             assert!(AlarmBudget::parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_rows_wanted_for_a_budget_hold_it_and_fewer_do_not() {
+        for rows in [300.0, 9_999.0, 10_001.0, 604_800.0] {
+            let budget = AlarmBudget { count: 1.0, period: BudgetPeriod::Windows(rows) };
+            let wanted = budget.rows_wanted(None).unwrap();
+            assert_eq!(budget.honest(None, wanted).unwrap().explanation, None, "{rows}");
+            assert!(budget.honest(None, wanted - 1).unwrap().explanation.is_some(), "{rows}");
+        }
+        // A week of seconds: 604,800 / 2.5
+        let week = AlarmBudget::parse("1 per week").unwrap();
+        assert_eq!(week.rows_wanted(Some(Stride::SECOND)), Ok(241_920));
     }
 
     #[test]

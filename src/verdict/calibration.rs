@@ -1,5 +1,7 @@
 //! What normal looks like: the residuals of held-out training rows, and the levels drawn from them.
 
+use std::sync::{Arc, OnceLock};
+
 use serde::{Deserialize, Serialize};
 
 use crate::stats::{Ewma, PValue, Residual, SettledKernel, median, quantile_sorted, sorted};
@@ -28,6 +30,15 @@ impl Default for SmoothingSpec {
     }
 }
 
+/// What is known of each of a row's residuals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PerResidual<T> {
+    /// Of [`Residual::fused`].
+    pub fused: T,
+    /// Of [`Residual::runner_up`].
+    pub runner_up: T,
+}
+
 /// Held-out residuals in time order, with the notable levels of both scores.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Calibration {
@@ -41,8 +52,21 @@ pub struct Calibration {
     pub settled_notable: f64,
     /// Live levels of the held-out rows, sorted upwards.
     live_sorted: Vec<f64>,
-    /// Median of the logarithms of the held-out fused residuals.
-    pub(super) median_log: f64,
+    /// Medians of the logarithms of the held-out residuals.
+    pub log_medians: PerResidual<f64>,
+    blocks: Blocks,
+}
+
+/// Log block maxima of so many rows a block, sorted upwards. Drawn once and shared by all series that are judged under
+/// the calibration: ten thousand copies would not fit an edge box.
+#[derive(Debug, Clone, Default)]
+struct Blocks(OnceLock<(usize, PerResidual<Arc<[f64]>>)>);
+
+impl PartialEq for Blocks {
+    /// They follow from the rows.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Calibration {
@@ -58,20 +82,19 @@ impl Calibration {
             live_notable: notable(&live_sorted),
             settled_notable: notable(&sorted(settled)),
             live_sorted,
-            median_log: median_log(&rows, |row| row.fused),
+            log_medians: PerResidual {
+                fused: log_median(&rows, |row| row.fused),
+                runner_up: log_median(&rows, |row| row.runner_up),
+            },
             rows,
             smoothing,
+            blocks: Blocks::default(),
         }
     }
 
     /// Held-out rows.
     pub fn n_rows(&self) -> usize {
         self.rows.len()
-    }
-
-    /// Median of the logarithms of one of the held-out residuals.
-    pub fn median_log(&self, of: impl Fn(&Residual) -> f64) -> f64 {
-        median_log(&self.rows, of)
     }
 
     /// Share of held-out rows whose live level is at least this.
@@ -84,14 +107,28 @@ impl Calibration {
         quantile_sorted(&self.live_sorted, share)
     }
 
-    /// Logarithms of the block maxima of one of the held-out residuals, sorted upwards.
-    pub fn block_maxima(&self, block_rows: usize, of: impl Fn(&Residual) -> f64) -> Vec<f64> {
-        let maximum = |block: &[Residual]| block.iter().fold(f64::MIN_POSITIVE, |a, b| a.max(of(b))).ln();
-        sorted(self.rows.chunks_exact(block_rows.max(1)).map(maximum).collect())
+    /// Logarithms of the block maxima of the held-out residuals, sorted upwards.
+    pub fn block_maxima(&self, block_rows: usize) -> PerResidual<Arc<[f64]>> {
+        let draw = || PerResidual {
+            fused: self.sorted_maxima(block_rows, |row| row.fused),
+            runner_up: self.sorted_maxima(block_rows, |row| row.runner_up),
+        };
+        let (kept_rows, kept) = self.blocks.0.get_or_init(|| (block_rows, draw()));
+        if *kept_rows == block_rows { kept.clone() } else { draw() }
+    }
+
+    fn sorted_maxima(&self, block_rows: usize, of: fn(&Residual) -> f64) -> Arc<[f64]> {
+        let blocks = self.rows.chunks_exact(block_rows.max(1));
+        sorted(blocks.map(|block| log_maximum(block, of)).collect()).into()
     }
 }
 
-fn median_log(rows: &[Residual], of: impl Fn(&Residual) -> f64) -> f64 {
+/// Logarithm of the highest of one of the residuals of a block.
+pub(super) fn log_maximum(block: &[Residual], of: fn(&Residual) -> f64) -> f64 {
+    block.iter().map(of).fold(f64::MIN_POSITIVE, f64::max).ln()
+}
+
+fn log_median(rows: &[Residual], of: fn(&Residual) -> f64) -> f64 {
     median(&rows.iter().map(|row| of(row).max(f64::MIN_POSITIVE).ln()).collect::<Vec<_>>())
 }
 
@@ -108,7 +145,7 @@ mod tests {
         assert!((calibration.live_notable - 0.995 * 999.0).abs() < 1e-9);
         assert!((calibration.settled_notable - 0.995 * 999.0).abs() < 1e-9);
         assert!((calibration.p_value(990.0).value() - 11.0 / 1001.0).abs() < 1e-12);
-        assert_eq!(calibration.block_maxima(8, |row| row.fused).len(), 125);
+        assert_eq!(calibration.block_maxima(8).fused.len(), 125);
     }
 
     #[test]
@@ -116,6 +153,14 @@ mod tests {
         let empty = Calibration::fit(Vec::new(), SmoothingSpec::default());
         assert!(empty.live_notable > 0.0 && empty.p_value(1.0).value() == 1.0);
         let flat = Calibration::fit(vec![Residual::alone(0.0); 50], SmoothingSpec::default());
-        assert!(flat.live_notable > 0.0 && flat.block_maxima(8, |row| row.runner_up)[0].is_finite());
+        assert!(flat.live_notable > 0.0 && flat.block_maxima(8).runner_up[0].is_finite());
+    }
+
+    #[test]
+    fn all_judges_under_a_calibration_share_its_block_maxima() {
+        let calibration = Calibration::fit(vec![Residual::alone(1.0); 64], SmoothingSpec::default());
+        let (first, second) = (calibration.block_maxima(16), calibration.block_maxima(16));
+        assert!(Arc::ptr_eq(&first.fused, &second.fused) && Arc::ptr_eq(&first.runner_up, &second.runner_up));
+        assert_eq!(calibration.block_maxima(8).fused.len(), 8, "another size of block is drawn anew");
     }
 }

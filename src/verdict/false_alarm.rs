@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Calibration;
+use super::calibration::{Calibration, log_maximum};
 use crate::stats::{Ewma, Residual};
 
 /// What the false alarms of one series come to under its model.
@@ -28,10 +28,8 @@ impl FalseAlarms {
         let mut found = Self::default();
         for span in spans {
             for block in span.chunks(block_rows.max(1)) {
-                let log_maximum =
-                    |of: fn(&Residual) -> f64| block.iter().map(of).fold(f64::MIN_POSITIVE, f64::max).ln();
-                found.log_maxima.push(log_maximum(|row| row.fused));
-                found.runner_up_log_maxima.push(log_maximum(|row| row.runner_up));
+                found.log_maxima.push(log_maximum(block, |row| row.fused));
+                found.runner_up_log_maxima.push(log_maximum(block, |row| row.runner_up));
             }
             let mut live = Ewma::new(calibration.smoothing.live_alpha);
             let highest = span.iter().map(|row| live.push(row.fused)).fold(0.0, f64::max);

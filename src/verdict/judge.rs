@@ -131,11 +131,9 @@ impl Judge {
 
     /// A residual as the scores take it in: without the lasting rise accepted before it.
     fn forgive(&mut self, fused: f64) -> f64 {
-        let shown = fused * (-self.forgiving.forgiven()).exp();
         let rows = self.calibration.smoothing.acceptance_rows;
         let step = if rows == 0 { 0.0 } else { 1.0 / rows as f64 };
-        self.forgiving.follow(fused.max(f64::MIN_POSITIVE).ln(), self.calibration.median_log, step);
-        shown
+        self.forgiving.forgive(fused, self.calibration.log_medians.fused, step)
     }
 
     /// Settled scores of the rows still waiting, with the look-ahead there is. For the end of a recording.

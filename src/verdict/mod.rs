@@ -29,7 +29,7 @@ pub use alert::{
 pub use alert_spec::{AlertSpec, ChannelAlertSpec, Direction};
 pub use betting::{Betting, BettingSpec, BettingState};
 pub use budget::{AlarmBudget, BudgetError, BudgetPeriod, HonestBudget};
-pub use calibration::{Calibration, SmoothingSpec};
+pub use calibration::{Calibration, PerResidual, SmoothingSpec};
 pub use decision::{DecisionRule, DecisionSpec};
 pub use false_alarm::FalseAlarms;
 pub use incident::{Incident, incidents, site_of};

@@ -44,6 +44,13 @@ impl SlowBaseline {
         self.level = (self.level + step * sign).max(LEVEL_MIN);
     }
 
+    /// A residual without the lasting rise accepted before it, which then counts towards the next.
+    pub fn forgive(&mut self, residual: f64, median: f64, step: f64) -> f64 {
+        let shown = residual * (-self.forgiven()).exp();
+        self.follow(residual.max(f64::MIN_POSITIVE).ln(), median, step);
+        shown
+    }
+
     /// The shift just accepted, once per shift.
     pub fn tell(&mut self) -> Option<LevelShift> {
         if self.level < SHIFT_TOLD / 2.0 {

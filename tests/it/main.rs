@@ -17,6 +17,7 @@ mod deeds;
 mod detection;
 mod docs;
 mod durability;
+mod fleets;
 mod gradients;
 mod http;
 mod interchange;
