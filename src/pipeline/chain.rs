@@ -264,6 +264,11 @@ impl Chain {
         self.judge.settle_rest().into_iter().map(|(at, settled_score)| SettledRow { at, settled_score }).collect()
     }
 
+    /// True while the alert that is open may be on its way to its end.
+    pub fn is_calming(&self) -> bool {
+        self.judge.is_calming()
+    }
+
     /// Takes back an accepted level shift.
     pub fn undo_shift(&mut self) {
         self.judge.undo_shift();

@@ -8,7 +8,7 @@ use crate::series::{Stride, Timestamp};
 use crate::verdict::{AlertMachine, DecisionSpec, FalseAlarms, SeriesState};
 
 /// Written before the bytes; another number means another layout.
-const VERSION: u8 = 5;
+const VERSION: u8 = 6;
 
 /// Why bytes are not a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +43,8 @@ pub struct Checkpoint {
     pub fitting: Option<FitWanted>,
     /// Spans in which an alert was open.
     pub excluded: Vec<(Timestamp, Timestamp)>,
+    /// Rows of the open alert that surprised the model, and when the alert opened that its young model is not believed about.
+    pub doubt: (u64, Option<Timestamp>),
     /// The model in charge, whether its first row has been announced, and its chain's state.
     pub judging: Option<(String, bool, Vec<u8>)>,
     /// Where the alert stands.

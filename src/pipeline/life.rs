@@ -22,6 +22,9 @@ const CHECKPOINT_ROWS: u32 = 64;
 /// Usable rows with a new channel after which a frozen model is fitted anew.
 const NEW_CHANNEL_ROWS: u64 = 250;
 
+/// A model of fewer rows may not have seen one cycle of its machine: its alert is believed for as many rows as it learned.
+const BELIEVED_ROWS: u64 = 250;
+
 /// A model in charge.
 #[derive(Debug)]
 struct Judging {
@@ -81,6 +84,10 @@ pub(super) struct SeriesLife {
     judging: Option<Judging>,
     excluded: Vec<(Timestamp, Timestamp)>,
     alert: AlertMachine,
+    /// Rows of the open alert that surprised the model, those on its way to its end left out.
+    open_rows: u64,
+    /// When the alert opened that has lasted for more rows than its young model had learned.
+    disbelieved: Option<Timestamp>,
     watches: Watches,
     /// Alerts that people called false, and what they have taught the model in charge.
     false_alarms: Vec<FalseAlarm>,
@@ -132,6 +139,8 @@ impl SeriesLife {
             fitting: None,
             judging: None,
             excluded: Vec::new(),
+            open_rows: 0,
+            disbelieved: None,
             false_alarms: Vec::new(),
             taught: FalseAlarms::default(),
             state: SeriesState::WarmingUp,
@@ -334,6 +343,7 @@ impl SeriesLife {
             }
             None => self.judge(&frame, out),
         }
+        self.doubt(at, out);
         self.take_over_if_calm(at, out);
         self.want_fit(at, out);
         self.want_calibration(at, out);
@@ -403,7 +413,8 @@ impl SeriesLife {
         if alert.kind == AlertKind::Anomaly && transition.kind == TransitionKind::Opened {
             self.alarms.2 += 1;
         }
-        if let Some(resolved_at) = alert.resolved_at.filter(|_| alert.kind != AlertKind::Silent) {
+        let is_learned = alert.kind == AlertKind::Silent || self.disbelieved == Some(alert.opened_at);
+        if let Some(resolved_at) = alert.resolved_at.filter(|_| !is_learned) {
             // One that came back has a longer span than before.
             self.excluded.retain(|span| span.0 != alert.opened_at);
             self.excluded.push((alert.opened_at, resolved_at));
@@ -413,7 +424,26 @@ impl SeriesLife {
 
     /// True while an alert is open on values: nothing is learned from them, no model takes over.
     fn is_alert_open(&self) -> bool {
-        self.alert.alert().is_some() || self.watches.is_misled()
+        self.believed_alert().is_some() || self.watches.is_misled()
+    }
+
+    fn believed_alert(&self) -> Option<&Alert> {
+        self.alert.alert().filter(|alert| self.disbelieved != Some(alert.opened_at))
+    }
+
+    /// A model of few rows that calls more rows abnormal than it has learned knows less of the machine than its alert
+    /// does. Rows of such an alert count as the machine's, so that the next model learns them instead of waiting forever.
+    fn doubt(&mut self, at: Timestamp, out: &mut Vec<Outcome>) {
+        let (Some(alert), Some(judging)) = (self.believed_alert(), &self.judging) else {
+            self.open_rows = 0;
+            return;
+        };
+        let (opened_at, n_learned) = (alert.opened_at, judging.bundle.provenance.n_rows as u64);
+        self.open_rows += u64::from(!judging.chain.is_calming());
+        if n_learned < BELIEVED_ROWS && self.open_rows > n_learned && self.next_fit.is_some() {
+            self.disbelieved = Some(opened_at);
+            self.say_state(at, out);
+        }
     }
 
     /// What the series is doing after a row.
@@ -422,7 +452,7 @@ impl SeriesLife {
         let alert = self.watches.open().next().or(self.alert.alert());
         let next_fit = self.next_fit;
         let (state, reason) = match (alert, &mut self.judging) {
-            (Some(alert), _) => (SeriesState::Anomalous, alert_reason(alert)),
+            (Some(alert), _) => (SeriesState::Anomalous, alert_reason(alert) + self.what_the_next_model_does(alert)),
             (None, Some(judging)) => {
                 let said = judging.said_next_fit.replace(next_fit);
                 if self.state == SeriesState::Normal && said == Some(next_fit) {
@@ -441,6 +471,19 @@ impl SeriesLife {
             (None, None) => (SeriesState::WarmingUp, self.warm_up_reason()),
         };
         self.enter(state, at, reason, out);
+    }
+
+    /// What an open alert means for the model that is due, if one is.
+    fn what_the_next_model_does(&self, alert: &Alert) -> &'static str {
+        match self.next_fit {
+            Some(_) if self.disbelieved == Some(alert.opened_at) => {
+                "; it has lasted longer than all that the model has learned, so the next model learns these rows too"
+            }
+            Some(rows) if rows <= self.n_usable => {
+                "; the next model waits for its end: label it false if the machine is well"
+            }
+            _ => "",
+        }
     }
 
     fn warm_up_reason(&self) -> String {
@@ -466,7 +509,7 @@ impl SeriesLife {
     /// Spans since a time that are never learned from: alerts, without those that people called false.
     pub(super) fn unlearnable(&self, from: Timestamp) -> Vec<(Timestamp, Timestamp)> {
         let is_true = |span: &(Timestamp, Timestamp)| self.false_alarms.iter().all(|alarm| alarm.opened_at != span.0);
-        let open = self.alert.alert().map(|alert| (alert.opened_at, Timestamp::from_ms(i64::MAX)));
+        let open = self.believed_alert().map(|alert| (alert.opened_at, Timestamp::from_ms(i64::MAX)));
         self.excluded.iter().copied().chain(open).filter(|span| span.1 > from && is_true(span)).collect()
     }
 
@@ -664,6 +707,7 @@ impl SeriesLife {
             next_fit: self.next_fit,
             fitting: self.fitting.as_ref().map(|fitting| fitting.wanted.clone()),
             excluded: self.excluded.clone(),
+            doubt: (self.open_rows, self.disbelieved),
             judging: self.judging.as_ref().map(|j| (j.bundle.id().to_owned(), j.is_announced, j.chain.save())),
             alert: self.alert.clone(),
             watches: self.watches.clone(),
@@ -693,6 +737,7 @@ impl SeriesLife {
             life.learn_from = checkpoint.learn_from;
             life.next_fit = checkpoint.next_fit;
             life.excluded = checkpoint.excluded;
+            (life.open_rows, life.disbelieved) = checkpoint.doubt;
             life.alert = checkpoint.alert;
             life.alert.follow(life.spec.alerts.clone());
             life.watches = checkpoint.watches;

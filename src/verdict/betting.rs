@@ -248,9 +248,9 @@ impl Betting {
         self.state.is_open
     }
 
-    /// Calm blocks in a row, end to end, while an alert is open.
-    pub fn calm_blocks(&self) -> u32 {
-        self.state.calm / N_TESTS as u32
+    /// True while the alert that is open may be on its way to its end: the last rows were calm.
+    pub fn is_calming(&self) -> bool {
+        self.state.calm > 0
     }
 
     /// P-value of the fused residual's last block.

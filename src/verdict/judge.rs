@@ -152,6 +152,15 @@ impl Judge {
         }
     }
 
+    /// True while the alert that is open may be on its way to its end: nothing surprises any more.
+    pub fn is_calming(&self) -> bool {
+        match &self.rule {
+            Rule::Betting(rule) => rule.is_calming(),
+            Rule::Spot(rule) => rule.is_calming(),
+            Rule::Threshold(rule) => rule.is_calming(),
+        }
+    }
+
     /// Takes back an accepted level shift: the learned level counts as normal again.
     pub fn undo_shift(&mut self) {
         self.forgiving.undo();

@@ -109,6 +109,11 @@ impl Spot {
         self.state.evidence
     }
 
+    /// True while the alert that is open may be on its way to its end: the last row was quiet.
+    pub fn is_calming(&self) -> bool {
+        self.state.quiet_rows > 0
+    }
+
     /// True while an alert is open.
     pub fn is_open(&self) -> bool {
         self.state.is_open

@@ -116,6 +116,11 @@ impl ThresholdRule {
         self.state.evidence
     }
 
+    /// True while the alert that is open may be on its way to its end: the last row was quiet.
+    pub fn is_calming(&self) -> bool {
+        self.state.quiet_rows > 0
+    }
+
     /// True while an alert is open.
     pub fn is_open(&self) -> bool {
         self.state.is_open

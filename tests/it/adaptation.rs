@@ -241,3 +241,46 @@ fn a_restart_around_a_growing_calibration_changes_no_score() {
         assert_eq!(all, expected, "cut at row {cut}");
     }
 }
+
+#[test]
+fn an_alert_that_outlasts_all_that_a_young_model_has_learned_holds_no_later_model_back() {
+    // After 55 rows the machine starts for good; nothing of that is accepted by the slow baseline.
+    let mut slow = spec(WarmUp::Ladder, "1 per 1000 windows");
+    slow.decision.betting.acceptance_rows = Some(0.0);
+    let mut replay = Replay::new(Pipeline::new(vec![slow.clone()], 10));
+    let outcomes = run(&mut replay, 0..600, &(55..10_000), 12.0);
+    let deeds: Vec<(TransitionKind, i64)> = outcomes
+        .iter()
+        .filter_map(|outcome| match outcome {
+            Outcome::Transition(transition) => Some((transition.kind, row_of(transition.at))),
+            _ => None,
+        })
+        .collect();
+    let [(TransitionKind::Opened, opened), (TransitionKind::Resolved, resolved)] = deeds[..] else {
+        panic!("{deeds:?}")
+    };
+    // The model of 50 rows is believed for 50 rows and no longer; the next one takes over at once.
+    assert!((56..100).contains(&opened) && (51..=55).contains(&(resolved - opened)), "{deeds:?}");
+    let said = states(&outcomes);
+    let doubted =
+        said.iter().find(|(_, _, reason)| reason.contains("lasted longer than all that the model has learned"));
+    assert!(doubted.is_some_and(|(row, state, _)| *row < resolved && *state == SeriesState::Anomalous), "{said:?}");
+    let fits: Vec<(usize, usize)> = outcomes
+        .iter()
+        .filter_map(|outcome| match outcome {
+            Outcome::Model { bundle, .. } => Some((bundle.provenance.n_rows, bundle.provenance.n_excluded)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(fits.iter().map(|(_, n_excluded)| *n_excluded).sum::<usize>(), 0, "{fits:?}");
+    assert!(fits.len() == 4 && fits[1].0 > 100 && fits[3].0 == 500, "{fits:?}");
+
+    // What ends sooner stays what it was: a fault, and no part of any model.
+    let mut replay = Replay::new(Pipeline::new(vec![slow], 10));
+    let outcomes = run(&mut replay, 0..600, &(55..60), 12.0);
+    let excluded = outcomes.iter().filter_map(|outcome| match outcome {
+        Outcome::Model { bundle, .. } => Some(bundle.provenance.n_excluded),
+        _ => None,
+    });
+    assert!(excluded.skip(1).all(|n_excluded| n_excluded > 0));
+}
