@@ -2,8 +2,8 @@
 
 use super::super::fitted::Autoencoder;
 use super::super::spec::AutoencoderSpec;
+use super::in_order;
 use super::weights::{ImportError, read_tensors};
-use crate::nn::layer::recurrent::CellKind;
 use crate::nn::parameter::Tensor;
 
 /// An autoencoder of `spec` with weights from a safetensors file that holds Keras's arrays.
@@ -23,6 +23,7 @@ pub fn from_keras(
     let stored = read_tensors(bytes)?;
     let is_recurrent =
         |layer: &str| stored.iter().any(|tensor| named(&tensor.name) == (layer.to_owned(), "recurrent_kernel"));
+    let gates = spec.cell.written().keras_gates();
     let mut tensors = Vec::new();
     for tensor in &stored {
         let (layer, part) = named(&tensor.name);
@@ -38,17 +39,17 @@ pub fn from_keras(
             ("bias", [_], false) => tensors.push(Tensor { name: format!("{layer}.bias"), ..tensor.clone() }),
             ("kernel" | "recurrent_kernel", [input, width], true) => {
                 let name = if part == "kernel" { "weight_ih_l0" } else { "weight_hh_l0" };
-                let values: Vec<f32> = tensor.values.chunks(*width).flat_map(|row| in_order(row, spec.cell)).collect();
+                let values: Vec<f32> = tensor.values.chunks(*width).flat_map(|row| in_order(row, gates)).collect();
                 tensors.push(turned(format!("{layer}.{name}"), *input, *width, &values));
             }
             ("bias", [width], true) => {
-                let (values, zeros) = (in_order(&tensor.values, spec.cell), vec![0.0; *width]);
+                let (values, zeros) = (in_order(&tensor.values, gates), vec![0.0; *width]);
                 tensors.push(Tensor { name: format!("{layer}.bias_ih_l0"), shape: vec![*width], values });
                 tensors.push(Tensor { name: format!("{layer}.bias_hh_l0"), shape: vec![*width], values: zeros });
             }
             ("bias", [2, width], true) => {
                 for (name, row) in ["bias_ih_l0", "bias_hh_l0"].into_iter().zip(tensor.values.chunks(*width)) {
-                    let values = in_order(row, spec.cell);
+                    let values = in_order(row, gates);
                     tensors.push(Tensor { name: format!("{layer}.{name}"), shape: vec![*width], values });
                 }
             }
@@ -78,18 +79,10 @@ fn turned(name: String, input: usize, output: usize, values: &[f32]) -> Tensor {
     Tensor { name, shape: vec![output, input], values: out }
 }
 
-/// One row of gate blocks in PyTorch's order: a GRU's first two change places, the others agree.
-fn in_order(row: &[f32], cell: CellKind) -> Vec<f32> {
-    if !matches!(cell, CellKind::Gru | CellKind::GruResetBefore) {
-        return row.to_vec();
-    }
-    let h = row.len() / 3;
-    [&row[h..2 * h], &row[..h], &row[2 * h..]].concat()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::layer::recurrent::CellKind;
 
     #[test]
     fn names_of_keras_become_paths() {
@@ -100,7 +93,8 @@ mod tests {
 
     #[test]
     fn gates_of_a_gru_change_places() {
-        assert_eq!(in_order(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], CellKind::Gru), [3.0, 4.0, 1.0, 2.0, 5.0, 6.0]);
-        assert_eq!(in_order(&[1.0, 2.0], CellKind::Lstm), [1.0, 2.0]);
+        let row = |cell: CellKind, values: &[f32]| in_order(values, cell.written().keras_gates());
+        assert_eq!(row(CellKind::Gru, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), [3.0, 4.0, 1.0, 2.0, 5.0, 6.0]);
+        assert_eq!(row(CellKind::Lstm, &[1.0, 2.0, 3.0, 4.0]), [1.0, 2.0, 3.0, 4.0]);
     }
 }

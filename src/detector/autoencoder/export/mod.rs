@@ -12,3 +12,9 @@ mod weights;
 pub use keras::from_keras;
 pub use onnx::{ExportOnnxError, onnx};
 pub use weights::{ImportError, from_safetensors, safetensors, write_tensors};
+
+/// Gate blocks of an array, first axis, in another order: for each block of the result, where it is found.
+fn in_order(values: &[f32], order: &[usize]) -> Vec<f32> {
+    let block = values.len() / order.len();
+    order.iter().flat_map(|gate| values[gate * block..(gate + 1) * block].iter().copied()).collect()
+}

@@ -3,9 +3,10 @@
 mod feedback;
 
 use super::super::fitted::Autoencoder;
+use super::in_order;
 use super::protobuf::Message;
 use crate::nn::kernels::Activation;
-use crate::nn::layer::recurrent::{CellKind, Merge, RecurrentSpec};
+use crate::nn::layer::recurrent::{Merge, OnnxForm, RecurrentSpec};
 use crate::nn::layer::{Description, Reshape};
 use crate::nn::parameter::Tensor;
 
@@ -32,15 +33,6 @@ pub enum ExportOnnxError {
         name: String,
     },
 }
-
-/// ONNX's operator for each cell, and where its gate blocks are found in ours: update, reset, candidate; input, output,
-/// forget, candidate. A cell that is not listed is refused by name.
-const FORMS: &[(CellKind, &str, &[usize])] = &[
-    (CellKind::Simple, "RNN", &[0]),
-    (CellKind::Gru, "GRU", &[1, 0, 2]),
-    (CellKind::GruResetBefore, "GRU", &[1, 0, 2]),
-    (CellKind::Lstm, "LSTM", &[0, 3, 1, 2]),
-];
 
 /// The model's bytes: `windows: [batch, T, C]` to `reconstruction: [batch, T, C]`.
 ///
@@ -209,8 +201,7 @@ impl Graph {
         merge: Option<Merge>,
         x: &str,
     ) -> Result<String, ExportOnnxError> {
-        let form = FORMS.iter().find(|(cell, ..)| *cell == spec.cell);
-        let (_, op, order) = *form.ok_or_else(|| ExportOnnxError::Layer { name: name.to_owned() })?;
+        let OnnxForm { operator, gates: order, linear_before_reset } = spec.cell.written().onnx();
         let suffixes: &[&str] = match merge {
             Some(_) => &["", "_reverse"],
             None if spec.go_backwards => &["_reverse"],
@@ -241,11 +232,9 @@ impl Graph {
             None => "forward",
         };
         let mut attributes = vec![("hidden_size", Attribute::Int(h as i64)), ("direction", Attribute::Text(direction))];
-        if op == "GRU" {
-            attributes.push(("linear_before_reset", Attribute::Int(i64::from(spec.cell == CellKind::Gru))));
-        }
+        attributes.extend(linear_before_reset.map(|is| ("linear_before_reset", Attribute::Int(i64::from(is)))));
         let (all, last) = (self.fresh(), self.fresh());
-        self.node_with(op, &[&rows, &input, &recurrent, &bias], &[&all, &last], &attributes);
+        self.node_with(operator, &[&rows, &input, &recurrent, &bias], &[&all, &last], &attributes);
         // [T, D, B, H] to [B, T, D, H], or [D, B, H] to [B, D, H], then the directions become one.
         let (y, axis) = if spec.return_sequences {
             (self.transpose(&all, &[2, 0, 1, 3]), 2)
@@ -298,10 +287,4 @@ impl Graph {
         let narrow = self.dense(&format!("{name}.linear2"), &wide, Activation::Linear)?;
         Ok(self.node("Add", &[&attended, &narrow], &[]))
     }
-}
-
-/// Gate blocks of an array, first axis, in another order.
-fn in_order(values: &[f32], order: &[usize]) -> Vec<f32> {
-    let block = values.len() / order.len();
-    order.iter().flat_map(|gate| values[gate * block..(gate + 1) * block].iter().copied()).collect()
 }

@@ -128,7 +128,7 @@ impl<R: Real> Layer<R> for Bidirectional<R> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cell::CellKind;
+    use super::super::CellKind;
     use super::*;
     use crate::nn::gradient_check::{randomise, worst_gradient_error};
 

@@ -1,8 +1,6 @@
-//! One step of a recurrent network, and the list of the cells there are.
+//! One step of a recurrent network.
 
 use std::fmt::Debug;
-
-use serde::{Deserialize, Serialize};
 
 use crate::nn::kernels::{Real, StepForward};
 
@@ -103,41 +101,4 @@ pub trait Cell<R: Real>: Debug + Send + Sync {
     fn step(&self, step: Step<'_, R>);
     /// Backward of [`Cell::step`].
     fn step_backward(&self, step: StepBackward<'_, R>);
-}
-
-/// Lists the cells: name in a configuration, and the type that computes it.
-macro_rules! cells {
-    ($($(#[$doc:meta])* $kind:ident = $cell:path,)*) => {
-        /// Which cell a recurrent layer runs.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        pub enum CellKind {
-            $($(#[$doc])* $kind,)*
-        }
-
-        impl CellKind {
-            /// Every cell there is.
-            pub const ALL: &'static [CellKind] = &[$(CellKind::$kind,)*];
-
-            /// The arithmetic behind the name.
-            pub fn cell<R: Real>(self) -> &'static dyn Cell<R> {
-                match self {
-                    $(CellKind::$kind => &$cell,)*
-                }
-            }
-        }
-    };
-}
-
-cells! {
-    /// `h = tanh(W x + U h + b)`.
-    #[serde(rename = "simple_rnn", alias = "simple")]
-    Simple = super::simple::Simple,
-    /// GRU, reset gate after the product: Keras's `reset_after=True`, PyTorch, cuDNN.
-    #[default]
-    Gru = super::gru::Gru,
-    /// GRU, reset gate before the product: Keras's `reset_after=False`, Cho et al. 2014 version 1.
-    GruResetBefore = super::gru_reset_before::GruResetBefore,
-    /// LSTM with forget-gate bias 1 (Keras's `unit_forget_bias=True`).
-    Lstm = super::lstm::Lstm,
 }

@@ -2,6 +2,7 @@
 //! `reset_after=True`, PyTorch and cuDNN). The equations stand in [`crate::nn::kernels::gru_step`]'s file.
 
 use super::cell::{Cell, Step, StepBackward};
+use super::written::{Equations, OnnxForm, Written};
 use crate::nn::kernels::{GruBackward, Matrix, Real, Start, add_row_sums, gru_step, product};
 
 /// The GRU cell; gate blocks in PyTorch's order: reset, update, candidate.
@@ -45,4 +46,39 @@ impl<R: Real> Cell<R> for Gru {
         let d_gates = Matrix::rows(d_recurrent, width);
         product((b, hidden, width), d_gates, step.weights.transposed, hidden, Start::Keep, step.d_state, hidden);
     }
+}
+
+impl Written for Gru {
+    fn onnx(&self) -> OnnxForm {
+        OnnxForm { operator: "GRU", gates: &[1, 0, 2], linear_before_reset: Some(true) }
+    }
+
+    fn keras_gates(&self) -> &'static [usize] {
+        // Update, reset, candidate.
+        &[1, 0, 2]
+    }
+
+    fn write(&self, equations: &mut dyn Equations, of_input: &[String], state: &mut [String]) {
+        write_gated(equations, of_input, state, |equations, reset, of_state| {
+            equations.value("Mul", &[reset, of_state])
+        });
+    }
+}
+
+/// A GRU's step around what its candidate recalls, which is made of the reset gate and the state's part of the candidate.
+pub(super) fn write_gated(
+    equations: &mut dyn Equations,
+    of_input: &[String],
+    state: &mut [String],
+    recall: impl FnOnce(&mut dyn Equations, &str, &str) -> String,
+) {
+    let of_state = equations.of_state(&state[0]);
+    let reset = equations.gate("Sigmoid", &of_input[0], &of_state[0]);
+    let update = equations.gate("Sigmoid", &of_input[1], &of_state[1]);
+    let recalled = recall(equations, &reset, &of_state[2]);
+    let candidate = equations.gate("Tanh", &of_input[2], &recalled);
+    // h' = candidate + update (h - candidate)
+    let change = equations.value("Sub", &[&state[0], &candidate]);
+    let change = equations.value("Mul", &[&update, &change]);
+    state[0] = equations.value("Add", &[&candidate, &change]);
 }

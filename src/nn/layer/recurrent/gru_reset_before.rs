@@ -7,6 +7,8 @@
 //! ```
 
 use super::cell::{Cell, Step, StepBackward};
+use super::gru::write_gated;
+use super::written::{Equations, OnnxForm, Written};
 use crate::nn::kernels::{Activation, Matrix, Real, Start, activate, add_row_sums, product};
 
 /// The older GRU; gate blocks reset, update, candidate as in [`super::gru::Gru`]. Kept: r, z, n, r h.
@@ -92,5 +94,24 @@ impl<R: Real> Cell<R> for GruResetBefore {
         add_row_sums(b, d_gates, w, step.gradients.bias);
         let d_rows = Matrix::rows(d_gates, w);
         product((b, h, 2 * h), d_rows, step.weights.transposed, h, Start::Keep, step.d_state, h);
+    }
+}
+
+impl Written for GruResetBefore {
+    fn onnx(&self) -> OnnxForm {
+        OnnxForm { operator: "GRU", gates: &[1, 0, 2], linear_before_reset: Some(false) }
+    }
+
+    fn keras_gates(&self) -> &'static [usize] {
+        // Update, reset, candidate.
+        &[1, 0, 2]
+    }
+
+    fn write(&self, equations: &mut dyn Equations, of_input: &[String], state: &mut [String]) {
+        let h = state[0].clone();
+        write_gated(equations, of_input, state, |equations, reset, _| {
+            let kept = equations.value("Mul", &[reset, &h]);
+            equations.of_state(&kept).swap_remove(2)
+        });
     }
 }

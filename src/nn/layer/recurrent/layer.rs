@@ -1,6 +1,7 @@
 //! The loop over time, for every cell and both directions.
 
-use super::cell::{Cell, CellKind, Gradients, Step, StepBackward, Weights};
+use super::CellKind;
+use super::cell::{Cell, Gradients, Step, StepBackward, Weights};
 use crate::nn::batch::{Batch, Shape};
 use crate::nn::generator::Generator;
 use crate::nn::kernels::{ALIGN_SPARE, Matrix, Real, Start, add_row_sums, align, product, transpose};

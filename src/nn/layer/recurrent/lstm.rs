@@ -2,6 +2,7 @@
 //! The equations stand in [`crate::nn::kernels::lstm_step`]'s file.
 
 use super::cell::{Cell, Step, StepBackward};
+use super::written::{Equations, OnnxForm, Written};
 use crate::nn::kernels::{LstmBackward, Matrix, Real, Start, add_row_sums, lstm_step, product};
 
 /// The LSTM cell; gate blocks in the order input, forget, candidate, output; state blocks h, c.
@@ -36,5 +37,32 @@ impl<R: Real> Cell<R> for Lstm {
         add_row_sums(b, d_gates, width, step.gradients.bias);
         let d_rows = Matrix::rows(d_gates, width);
         product((b, hidden, width), d_rows, step.weights.transposed, hidden, Start::Keep, step.d_state, 2 * hidden);
+    }
+}
+
+impl Written for Lstm {
+    fn onnx(&self) -> OnnxForm {
+        // Input, output, forget, candidate.
+        OnnxForm { operator: "LSTM", gates: &[0, 3, 1, 2], linear_before_reset: None }
+    }
+
+    fn keras_gates(&self) -> &'static [usize] {
+        &[0, 1, 2, 3]
+    }
+
+    fn write(&self, equations: &mut dyn Equations, of_input: &[String], state: &mut [String]) {
+        let of_state = equations.of_state(&state[0]);
+        let gate = |equations: &mut dyn Equations, activation, block: usize| {
+            equations.gate(activation, &of_input[block], &of_state[block])
+        };
+        let input = gate(equations, "Sigmoid", 0);
+        let forget = gate(equations, "Sigmoid", 1);
+        let candidate = gate(equations, "Tanh", 2);
+        let output = gate(equations, "Sigmoid", 3);
+        let new = equations.value("Mul", &[&input, &candidate]);
+        let old = equations.value("Mul", &[&forget, &state[1]]);
+        state[1] = equations.value("Add", &[&new, &old]);
+        let shown = equations.value("Tanh", &[&state[1]]);
+        state[0] = equations.value("Mul", &[&output, &shown]);
     }
 }

@@ -1,6 +1,7 @@
 //! `h_t = tanh(W x_t + b_ih + U h_{t-1} + b_hh)` (Elman 1990; `SimpleRNN` in Keras, `RNN` in PyTorch).
 
 use super::cell::{Cell, Step, StepBackward};
+use super::written::{Equations, OnnxForm, Written};
 use crate::nn::kernels::{Matrix, Real, SimpleBackward, Start, add_row_sums, product, simple_step};
 
 /// The simple recurrent cell.
@@ -33,5 +34,20 @@ impl<R: Real> Cell<R> for Simple {
         product((h, h, b), before, d_gates, h, Start::Keep, step.gradients.recurrent, h);
         add_row_sums(b, d_gates, h, step.gradients.bias);
         product((b, h, h), Matrix::rows(d_gates, h), step.weights.transposed, h, Start::Keep, step.d_state, h);
+    }
+}
+
+impl Written for Simple {
+    fn onnx(&self) -> OnnxForm {
+        OnnxForm { operator: "RNN", gates: &[0], linear_before_reset: None }
+    }
+
+    fn keras_gates(&self) -> &'static [usize] {
+        &[0]
+    }
+
+    fn write(&self, equations: &mut dyn Equations, of_input: &[String], state: &mut [String]) {
+        let of_state = equations.of_state(&state[0]);
+        state[0] = equations.gate("Tanh", &of_input[0], &of_state[0]);
     }
 }
