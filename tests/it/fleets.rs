@@ -10,6 +10,10 @@ use kilter::pipeline::{BudgetRow, Outcome, Pipeline, PowerSpec, Replay, SeriesSp
 use kilter::series::{ChannelName, Quality, Reading, SeriesId, Stride, Timestamp};
 use kilter::verdict::{AlarmBudget, AlertSpec, DecisionSpec};
 use kilter::windowing::GridSpec;
+use serde_json::Value;
+
+use crate::browser::wait_for;
+use crate::running::Plant;
 
 const MACHINES: i64 = 8;
 const WARM_UP: i64 = 600;
@@ -149,4 +153,37 @@ fn a_pooled_calibration_keeps_the_budget_of_every_machine_together() {
     // 8 machines of 11,400 judged rows: 7.6 openings at what was asked for.
     assert!(promised > 7.0 && promised < 9.0, "{promised}");
     assert!(openings <= 2.0 * promised, "{openings} openings, {promised} promised");
+}
+
+#[test]
+#[ignore = "needs mosquitto"]
+fn a_running_fleet_pools_its_rows_and_all_machines_take_the_larger_calibration_over() {
+    // 3,000 rows an opening need 150 calibration rows at 20 each. A model of 100 rows holds out 69 of them; 100 more rows
+    // of one machine make 138, and the 50 rows that each of the others has by then lift it over 150.
+    let entry =
+        "[[series]]\ntopic = \"plant/{site}/{machine}\"\nshare_model = true\nalarm_budget = \"1 per 3000 windows\"\n";
+    let plant = Plant::start_with(100, entry);
+    let names = ["hall-1/pump-1", "hall-1/pump-2", "hall-1/pump-3", "hall-1/pump-4"];
+    let budgets = || -> Vec<Value> {
+        let all = plant.get("series");
+        all["data"].as_array().unwrap().iter().map(|series| series["budget"].clone()).collect()
+    };
+    for name in names {
+        plant.publish_to(&format!("plant/{name}"), 0..150, i64::MAX);
+    }
+    let is_short =
+        |budget: &Value| budget["explanation"].as_str().is_some_and(|why| why.contains("69 calibration rows"));
+    wait_for("all are judged", || budgets().len() == names.len() && budgets().iter().all(is_short));
+    for name in names {
+        plant.publish_to(&format!("plant/{name}"), 150..230, i64::MAX);
+    }
+    let is_held = |budget: &Value| budget["explanation"].is_null() && budget["alarm_budget"] == "1 per 3000 windows";
+    wait_for("all hold the budget", || budgets().iter().all(is_held));
+    let models: BTreeSet<String> = plant.get("series")["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|series| series["model_id"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(models.len(), 1, "one model for all: {models:?}");
 }
