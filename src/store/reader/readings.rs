@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 use serde::Serialize;
 use sqlx::Row;
 
-use super::{RowQuery, level_for};
+use super::{RowQuery, level_for, next_row};
 use crate::series::{Frame, SeriesId, Timestamp};
 use crate::store::blob::{Summary, decode_frame, decode_summaries};
 use crate::store::{ReadError, Reader};
@@ -96,9 +96,11 @@ impl Reader {
         let (start_ms, end_ms) = query.bounds_ms();
         let text = if query.newest_first { NEWEST_FIRST } else { OLDEST_FIRST };
         let mut rows = sqlx::query(text).bind(number).bind(start_ms).bind(end_ms).bind(query.limit).fetch(&self.pool);
-        while let Some(row) = rows.try_next().await? {
+        let mut n_seen = 0;
+        while let Some(row) = next_row(&mut rows, n_seen).await? {
             let frame = decode_frame(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
             see(frame.map_err(damaged("frames"))?);
+            n_seen += 1;
         }
         Ok(())
     }

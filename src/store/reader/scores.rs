@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use futures_util::TryStreamExt;
 use serde::Serialize;
 use sqlx::{FromRow, Row};
 
-use super::{RowQuery, json_from, level_for};
+use super::{RowQuery, json_from, level_for, next_row};
 use crate::series::{ChannelName, SeriesId, Timestamp};
 use crate::store::blob::decode_detail;
 use crate::store::{ReadError, Reader};
@@ -197,8 +196,10 @@ impl Reader {
         let (start_ms, end_ms) = query.bounds_ms();
         let text = if query.newest_first { NEWEST_FIRST } else { OLDEST_FIRST };
         let mut rows = sqlx::query(text).bind(number).bind(start_ms).bind(end_ms).bind(query.limit).fetch(&self.pool);
-        while let Some(row) = rows.try_next().await? {
+        let mut n_seen = 0;
+        while let Some(row) = next_row(&mut rows, n_seen).await? {
             see(view(&row, &judges)?);
+            n_seen += 1;
         }
         Ok(())
     }
