@@ -1,13 +1,16 @@
-"""Cost against series, channels and window, by the whole service; and against rows in the database. Draws one SVG each.
+"""Cost against series, channels and window, by the whole service; against rows in the database; and of the network
+against the hop. Draws one SVG each and prints exponents: 1 is linear.
 
     python benches/growth.py OUT_DIR
 
-Runs `cargo bench --bench end_to_end` and `--bench service -- database`; the cost of a window is processor time.
+Runs `cargo bench --bench end_to_end`, `--bench service -- database` and `--bench hop`; the cost of a window is processor
+time.
 """
 import pathlib
 import re
 import subprocess
 import sys
+from math import log10
 
 # The option that grows, its values, and what stays.
 SWEEPS = {
@@ -25,10 +28,14 @@ def bench(name, *options):
     return text
 
 
-def plot(path, title, unit, points):
-    """Log-log, with a dashed line of linear growth through the first point."""
-    from math import log10
+def exponents(points):
+    """Slopes between neighbours on log-log axes."""
+    return [log10(b[1] / a[1]) / log10(b[0] / a[0]) for a, b in zip(points, points[1:])]
 
+
+def plot(path, title, unit, points, *, grows=True):
+    """Log-log; for what grows with a dashed line of linear growth through the first point."""
+    print(f"{title}: exponents {', '.join(f'{e:.2f}' for e in exponents(points))}", flush=True)
     xs, ys = [log10(x) for x, _ in points], [log10(y) for _, y in points]
     low, high = min(ys) - 0.2, max(max(ys) + 0.2, min(ys) + 1)
     at_x = lambda x: EDGE + (x - xs[0]) / (xs[-1] - xs[0]) * (SIDE - 2 * EDGE)
@@ -39,10 +46,10 @@ def plot(path, title, unit, points):
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE} {SIDE}" font-family="sans-serif" font-size="11">',
              f'<rect width="{SIDE}" height="{SIDE}" fill="white"/>',
              f'<text x="{EDGE}" y="20" font-size="13">{title}</text>',
-             f'<text x="{EDGE}" y="36" fill="#666">{unit}; dashed: linear</text>',
+             f'<text x="{EDGE}" y="36" fill="#666">{unit}{"; dashed: linear" if grows else ""}</text>',
              f'<path d="M{EDGE} {EDGE}V{SIDE - EDGE}H{SIDE - EDGE}" fill="none" stroke="#999"/>',
              f'<path d="M{at_x(xs[0]):.1f} {at_y(ys[0]):.1f}L{at_x(end):.1f} {at_y(ys[0] + end - xs[0]):.1f}" '
-             'stroke="#bbb" stroke-dasharray="4 3"/>',
+             'stroke="#bbb" stroke-dasharray="4 3"/>' if grows else "",
              f'<polyline points="{line}" fill="none" stroke="#1f77b4" stroke-width="2"/>']
     for (x, y), lx, ly in zip(points, xs, ys):
         parts.append(f'<circle cx="{at_x(lx):.1f}" cy="{at_y(ly):.1f}" r="3" fill="#1f77b4"/>')
@@ -62,6 +69,10 @@ def main():
     text = bench("service", "database")
     rows = re.findall(r"(\d+) rows, .* 2,000 rows ([0-9.]+) ms, 1,000 rows read ([0-9.]+) ms", text)
     plot(out / "growth-database.svg", "a commit of 2,000 rows by rows stored", "ms", [(int(n), float(ms)) for n, ms, _ in rows])
+    text = bench("hop")
+    hops = re.findall(r"hop (\d+): ([0-9.]+) us a row", text)
+    points = [(int(hop), float(micros)) for hop, micros in hops]
+    plot(out / "hop.svg", "the network's cost of a row by the hop", "µs", points, grows=False)
 
 
 if __name__ == "__main__":

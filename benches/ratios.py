@@ -44,9 +44,9 @@ def main():
     print(f"peak: {peak / 1e9:.0f} GFLOP/s" if peak else "peak: not measured")
     print("| network | work | Kilter | onnxruntime | PyTorch | times onnxruntime | times PyTorch | target |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for name, seconds in peers.items():
-        if name not in own:
-            continue
+    kernels = sorted(name for name in own if name.startswith("kernels/") and "/peak/" not in name)
+    for name in kernels:
+        seconds = peers.get(name, {})
         _, case, what, batch = name.split("/")
         batch = int(batch)
         cells = [f"{own[name] * 1e6:.1f} µs"]
@@ -54,7 +54,11 @@ def main():
         ratios = {peer: seconds[peer] / own[name] for peer in seconds}
         cells += [f"{ratios[peer]:.2f}" if peer in ratios else "" for peer in ("onnxruntime", "torch")]
         targets = wanted(case, what, batch)
-        said = [f"{peer} {least:g}: {'reached' if ratios[peer] >= least else 'missed'}" for peer, least in targets.items()]
+        said = [
+            f"{peer} {least:g}: {'reached' if ratios[peer] >= least else 'missed'}"
+            for peer, least in targets.items()
+            if peer in ratios
+        ]
         if case == "gru" and (what, batch) == ("score", 256) and peak:
             share = WINDOW_FLOP * batch / own[name] / peak
             said.append(f"62 % of peak: {100 * share:.0f} %")
