@@ -37,7 +37,7 @@ def plot(path, title, unit, points, *, grows=True):
     """Log-log; for what grows with a dashed line of linear growth through the first point."""
     print(f"{title}: exponents {', '.join(f'{e:.2f}' for e in exponents(points))}", flush=True)
     xs, ys = [log10(x) for x, _ in points], [log10(y) for _, y in points]
-    low, high = min(ys) - 0.2, max(max(ys) + 0.2, min(ys) + 1)
+    low, high = min(ys) - 0.2, max(max(ys) + 0.3, min(ys) + 1)
     at_x = lambda x: EDGE + (x - xs[0]) / (xs[-1] - xs[0]) * (SIDE - 2 * EDGE)
     at_y = lambda y: SIDE - EDGE - (y - low) / (high - low) * (SIDE - 2 * EDGE)
     line = " ".join(f"{at_x(x):.1f},{at_y(y):.1f}" for x, y in zip(xs, ys))
@@ -64,8 +64,10 @@ def main():
         points = []
         for value in values:
             text = bench("end_to_end", option, value, *others, "--rows", rows(value))
-            points.append((value, float(re.search(r"([0-9.]+) us of processor a window", text).group(1))))
-        plot(out / f"growth-{name}.svg", f"cost of a window by {name}", "µs of processor", points)
+            micros = float(re.search(r"([0-9.]+) us of processor a window", text).group(1))
+            points.append((value, micros * value / 1000 if name == "series" else micros))
+        what, unit = ("a row of every series", "ms") if name == "series" else ("a window", "µs")
+        plot(out / f"growth-{name}.svg", f"cost of {what} by {name}", f"{unit} of processor", points)
     text = bench("service", "database")
     rows = re.findall(r"(\d+) rows, .* 2,000 rows ([0-9.]+) ms, 1,000 rows read ([0-9.]+) ms", text)
     plot(out / "growth-database.svg", "a commit of 2,000 rows by rows stored", "ms", [(int(n), float(ms)) for n, ms, _ in rows])
