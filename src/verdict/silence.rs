@@ -41,6 +41,14 @@ pub enum SilenceError {
         /// The clock's time.
         now: Timestamp,
     },
+    /// No window of its schedule lies within it.
+    #[error("schedule: no window falls between startsAt, {from}, and endsAt, {ends_at}: it would never hold anything")]
+    NeverHolds {
+        /// Its start, or now where that is later.
+        from: Timestamp,
+        /// Its end.
+        ends_at: Timestamp,
+    },
     /// Author or comment is too long.
     #[error("{field}: found {found} characters, at most {TEXT_CHARS_MAX} are kept")]
     TooLong {
@@ -82,6 +90,10 @@ impl SilenceSpec {
         }
         if self.ends_at <= now {
             return Err(SilenceError::Past { ends_at: self.ends_at, now });
+        }
+        let from = self.starts_at.max(now);
+        if self.schedule.as_ref().is_some_and(|schedule| schedule.spans(from, self.ends_at).is_empty()) {
+            return Err(SilenceError::NeverHolds { from, ends_at: self.ends_at });
         }
         for (field, text) in [("createdBy", &self.created_by), ("comment", &self.comment)] {
             let found = text.chars().count();

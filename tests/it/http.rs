@@ -186,6 +186,10 @@ fn what_is_no_silence_is_refused_with_what_is_allowed() {
             json!({"matchers": pump, "endsAt": "2999-01-01T00:00:00Z", "schedule": {"startTime": "22:00", "endTime": "06:00", "location": "Europe/Atlantis"}}),
             "Europe/Berlin",
         ),
+        (
+            json!({"matchers": pump, "startsAt": "2999-01-04T08:00:00Z", "endsAt": "2999-01-04T09:00:00Z", "schedule": {"startTime": "10:00", "endTime": "11:00"}}),
+            "never hold",
+        ),
     ] {
         let response = served.agent.post(format!("{}/api/v1/silences", served.base)).send_json(&body).unwrap();
         check_problem(&body.to_string(), response, 422, said);
