@@ -26,7 +26,7 @@ export class ChannelChart {
         { label: "observed", colour: "observed", dotsIfFew: () => this.isSingle }, { label: "expected", colour: "expected", dash: [5, 3], width: 1.3 },
         { label: "greatest", colour: "range-edge", width: 0.8 }, { label: "least", colour: "range-edge", width: 0.8 },
         { label: "band, upper", colour: "band", width: 0 }, { label: "band, lower", colour: "band", width: 0 }, { label: "outside", colour: "outside", dots: true },
-        { label: "held", colour: "held", dash: [2, 3] },
+        { label: "held", colour: "held", dash: [3, 3], width: 1.8 },
       ],
     });
     this.element = h("div", { class: "channel", "data-channel": channel }, h("div", { class: "chart-title" }, h("h3", {}, channel), this.values), this.chart.element);

@@ -83,7 +83,7 @@ export async function healthView(root) {
       h("dl", { class: "facts" }, fact("rows closed", count(sum(metrics, "kilter_rows_closed_total"))), fact("rows judged", count(sum(metrics, "kilter_windows_scored_total"))), fact("alerts opened", count(sum(metrics, "kilter_alerts_total", (labels) => labels.transition === "opened"))),
         ...queues.map(([queue, depth]) => fact(QUEUES[queue] ?? `waiting: ${queue}`, count(depth))), fact("commits that failed and were tried again", count(sum(metrics, "kilter_commit_failures_total")))));
     speed.replaceChildren(h("h2", { id: "speed" }, "How long things take"),
-      table(["What", "#Half of them", "#99 of 100", "#How many"], TIMES.map(([name, what, hint]) => [hint ? h("span", { title: hint }, what) : what, seconds(quantile(metrics, name, 0.5)), seconds(quantile(metrics, name, 0.99)), count(sum(metrics, `${name}_count`))]), { caption: "How long things take", stacks: false }));
+      table(["What", "#Half of them", "#99 of 100", "#How many"], TIMES.map(([name, what, hint]) => [hint ? h("span", { title: hint }, what) : what, seconds(quantile(metrics, name, 0.5)), seconds(quantile(metrics, name, 0.99)), count(sum(metrics, `${name}_count`))]), { caption: "How long things take" }));
     told.replaceChildren(h("h2", { id: "told" }, "Who is told of alerts"), targets.data.length
       ? table(["Receiver", "Last told", "#Waiting", "#Held back", "#Refused"], targets.data.map((one) => [one.name, one.delivered_at ? time(one.delivered_at) : "not yet", count(one.n_pending), count(one.n_held), one.n_dead ? h("strong", {}, count(one.n_dead)) : "0"]), { caption: "Receivers of notices" })
       : h("p", { class: "soft" }, "Nobody yet: alerts are only shown here."),

@@ -6,7 +6,7 @@ import { duration, ms, time, zone } from "./clock.js";
 import { h } from "./dom.js";
 import { word } from "./words.js";
 
-const LENGTHS = [["1 hour", 3600e3], ["4 hours", 4 * 3600e3], ["8 hours", 8 * 3600e3], ["1 day", 86_400e3], ["1 week", 7 * 86_400e3], ["30 days", 30 * 86_400e3]];
+const LENGTHS = [["1 hour", 3600e3], ["4 hours", 4 * 3600e3], ["8 hours", 8 * 3600e3], ["1 day", 86_400e3], ["1 week", 7 * 86_400e3], ["30 days", 30 * 86_400e3], ["1 year", 365 * 86_400e3]];
 const DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 export const silences = () => get("silences").then((page) => page.data);
@@ -62,15 +62,19 @@ export function askSilence(alert, onDone) {
   const [from, to] = [["22:00", "From"], ["06:00", "To"]].map(([value, name]) => h("input", { type: "time", value, "aria-label": name }));
   const days = DAYS.map((day) => h("input", { type: "checkbox", value: day, "aria-label": day }));
   const window = h("div", { class: "field", hidden: true }, h("span", {}, `Only between (${zone} time)`), h("div", { class: "row" }, from, "and", to),
-    h("div", { class: "row" }, days.map((box, i) => h("label", { class: "day" }, box, DAYS[i].slice(0, 3)))), h("span", { class: "soft" }, "No day chosen: every day."));
-  repeats.addEventListener("change", () => { window.hidden = !repeats.checked; });
+    h("div", { class: "row" }, days.map((box, i) => h("label", { class: "day" }, box, `${DAYS[i][0].toUpperCase()}${DAYS[i].slice(1, 3)}`))), h("span", { class: "soft" }, "No day chosen: every day."));
+  repeats.addEventListener("change", () => {
+    window.hidden = !repeats.checked;
+    // Windows come again for longer than an hour.
+    if (repeats.checked && Number(length.value) < 7 * 86_400e3) length.value = String(30 * 86_400e3);
+  });
   const author = authorField();
   const comment = h("input", { type: "text", name: "comment", maxlength: "2000", placeholder: "bearing is being changed" });
   const failure = h("p", { class: "note bad", role: "alert", hidden: true });
   const form = h("form", {}, h("h2", { id: "dialog-title" }, "Silence"),
     h("p", { class: "soft" }, "Nobody is told while it lasts. Alerts are still found, stored and shown here."),
-    choices.length ? field("What", what) : field("Series, as a regular expression", pattern),
-    field("For how long, from now", length), h("label", { class: "row" }, repeats, "Only at certain times (maintenance windows)"), window,
+    choices.length ? field("What", what) : field("Series, as a regular expression", h("div", { class: "field" }, pattern, h("span", { class: "soft" }, "hall-1/.* is every series below hall-1/; a name alone is that one."))),
+    field("For how long, from now", length), h("label", { class: "day" }, repeats, "Only at certain times (maintenance windows)"), window,
     field("Why", comment), author.element, failure,
     h("div", { class: "row" }, h("button", { class: "primary" }, "Silence"), h("button", { type: "button", onclick: () => dialog.close() }, "Cancel")));
   form.addEventListener("submit", async (event) => {
