@@ -1,9 +1,8 @@
 //! `kilter score`: fits on the first rows of a recording and scores all of them, through the daemon's own pipeline.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -11,10 +10,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::CliError;
 use super::judging::{choose_grid, series_rows, series_spec, write_scores};
 use crate::bundle::FitProgress;
-use crate::evaluate::{JudgeError, JudgedSeries, draw, judge_rows};
+use crate::evaluate::{JudgeError, JudgedRow, JudgedSeries, draw, judge_rows};
 use crate::ingest::{LabelColumn, Recording};
 use crate::series::Timestamp;
-use crate::verdict::{Alert, TransitionKind};
 use crate::windowing::GridKind;
 
 /// Fit on the first rows of a CSV recording and score all rows, through the daemon's own pipeline
@@ -89,41 +87,43 @@ pub(super) fn run(args: &ScoreArgs) -> Result<(), CliError> {
 fn summary(judged: &JudgedSeries, at: Option<&[Timestamp]>) -> String {
     let n_training = judged.rows.iter().filter(|row| row.is_training).count();
     let scored = || judged.rows.iter().enumerate().filter(|(_, row)| !row.is_training);
-    let n_scored = judged.rows.len() - n_training;
-    let n_anomalous = scored().filter(|(_, row)| row.is_anomalous).count();
-    let opened: Vec<&Alert> =
-        judged.transitions.iter().filter(|t| t.kind == TransitionKind::Opened).map(|t| &t.alert).collect();
     let place = |row: usize| match at.and_then(|at| at.get(row)) {
-        Some(at) => format!("row {row}, {at}"),
+        Some(at) => format!("row {row} ({at})"),
         None => format!("row {row}"),
     };
-    let mut text = format!("{n_training} rows to learn from, {n_scored} scored; ");
-    match opened.len() {
-        0 => text.push_str("no alert opened"),
-        n => {
-            let s = if n == 1 { "" } else { "s" };
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{n} alert{s} opened, open on {n_anomalous} rows");
+    let alerts = alerts(judged);
+    let n_scored = judged.rows.len() - n_training;
+    let n_alerts = alerts.len();
+    let s = if n_alerts == 1 { "" } else { "s" };
+    let mut lines = vec![format!("{n_training} rows to learn from, {n_scored} scored, {n_alerts} alert{s}")];
+    let worst = |rows: &mut dyn Iterator<Item = (usize, &JudgedRow)>| {
+        let (row, found) = rows.max_by(|(_, a), (_, b)| a.live_score.total_cmp(&b.live_score))?;
+        let channel = judged.top_channel(found);
+        Some(format!("highest live score {:.2} at {}, most to blame {channel}", found.live_score, place(row)))
+    };
+    for rows in alerts.iter().take(ALERTS_TOLD) {
+        let (first, last) = (place(rows.start), place(rows.end - 1));
+        let worst = worst(&mut scored().filter(|(row, _)| rows.contains(row))).unwrap_or_default();
+        lines.push(format!("alert from {first} to {last}: {worst}"));
+    }
+    match n_alerts {
+        0 => lines.extend(worst(&mut scored()).map(|worst| format!("{worst}; 1 is notable"))),
+        n if n > ALERTS_TOLD => lines.push(format!("and {} more", n - ALERTS_TOLD)),
+        _ => {}
+    }
+    lines.join("\n")
+}
+
+/// Rows `[from, to)` of each alert, in order.
+fn alerts(judged: &JudgedSeries) -> Vec<Range<usize>> {
+    let mut alerts: Vec<Range<usize>> = Vec::new();
+    for (row, _) in judged.rows.iter().enumerate().filter(|(_, row)| row.is_anomalous) {
+        match alerts.last_mut().filter(|last| last.end == row) {
+            Some(last) => last.end = row + 1,
+            None => alerts.push(row..row + 1),
         }
     }
-    let highest = scored().max_by(|(_, a), (_, b)| a.live_score.total_cmp(&b.live_score));
-    if let Some((row, found)) = highest {
-        let channel = judged.top_channel(found);
-        let _ = write!(
-            text,
-            "; highest live score {:.2} (1 is notable) at {}, most to blame: {channel}",
-            found.live_score,
-            place(row)
-        );
-    }
-    for alert in opened.iter().take(ALERTS_TOLD) {
-        let channel = alert.channels.first().map_or("no channel", |part| part.channel.as_str());
-        let _ = write!(text, "\n  {} {} of {channel}", alert.opened_at, alert.severity);
-    }
-    if opened.len() > ALERTS_TOLD {
-        let _ = write!(text, "\n  and {} more", opened.len() - ALERTS_TOLD);
-    }
-    text
+    alerts
 }
 
 /// Alerts named one by one.

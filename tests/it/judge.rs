@@ -106,6 +106,25 @@ fn labels_are_never_read_for_scoring() {
 }
 
 #[test]
+fn score_sums_up_what_it_found() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("pump.csv"), recording(700, 500..560, true)).unwrap();
+    let output = kilter(folder.path(), &["score", "pump.csv", "--train-rows", "300"]);
+    let (rows, told) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    let rows: Vec<Vec<&str>> = rows.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    let open: Vec<usize> = (0..rows.len()).filter(|row| rows[*row][10] == "1").collect();
+    assert!(open.windows(2).all(|pair| pair[1] == pair[0] + 1), "one alert: {open:?}");
+    assert!(told.contains("300 rows to learn from, 400 scored, 1 alert\n"), "{told}");
+    let (first, last) = (open[0], open[open.len() - 1]);
+    assert!(told.contains(&format!("alert from row {first} ({}) to row {last} (", rows[first][1])), "{told}");
+    let worst = open.iter().max_by(|a, b| {
+        let score = |row: usize| rows[row][3].parse::<f64>().unwrap();
+        score(**a).total_cmp(&score(**b))
+    });
+    assert!(told.contains(&format!("at row {} (", worst.unwrap())) && told.contains("most to blame temp"), "{told}");
+}
+
+#[test]
 fn score_draws_what_it_found() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("pump.csv"), recording(500, 300..340, false)).unwrap();
