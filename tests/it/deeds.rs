@@ -45,6 +45,11 @@ fn silenced_time_is_not_learned_and_an_alert_is_explained_previewed_labelled_and
     let alert = alerts()[0].clone();
     let id = alert["id"].as_str().unwrap();
     assert_eq!(alert["channels"][0]["channel"], "temperature", "the channel that was broken is named first");
+    let log = plant.log();
+    let line = log.lines().find(|line| line.contains("an alert opened")).unwrap_or_else(|| panic!("{log}"));
+    for said in [SERIES, id, "temperature", alert["severity"].as_str().unwrap()] {
+        assert!(line.contains(said), "{said:?} in {line:?}");
+    }
 
     // Computed again, to the last bit; as JSON, a table, CSV and a picture.
     let explained = as_json(&kilter(&plant, &["explain", id, "--json"]));

@@ -113,6 +113,7 @@ fn ask_window(browser: &Browser, pattern: &str, from: &str, to: &str) {
          document.querySelector('dialog [name=comment]').value = 'oil is changed';"
     ));
     assert_eq!(browser.barriers(), Vec::<String>::new());
+    assert_eq!(browser.run("return document.querySelector('dialog [name=length]').selectedOptions[0].text"), "30 days");
     browser.picture("live-window-form-phone-light");
     browser.run("document.querySelector('dialog button.primary').click()");
     wait_for("the form to close", || browser.run("return document.getElementById('dialog').open") == false);
@@ -263,7 +264,7 @@ fn a_model_is_looked_into() {
 /// The demo, as a newcomer starts it: it is quick enough on any machine to be watched from the first minute.
 #[test]
 #[ignore = "needs chromium, chromedriver and a few minutes"]
-fn the_demo_shows_its_first_fault_without_reload() {
+fn the_demo_shows_its_first_fault_without_reload_and_a_newcomer_labels_it() {
     let dir = tempfile::tempdir().unwrap();
     let demo = Demo::start(dir.path());
     let browser = Browser::start();
@@ -277,6 +278,15 @@ fn the_demo_shows_its_first_fault_without_reload() {
     browser.wait_for_text("Channels, most to blame first");
     browser.picture("demo-alert-phone-dark");
     assert_eq!(browser.barriers(), Vec::<String>::new());
+    // A newcomer says that it was right, with a look at what that does, and thinks again.
+    browser.click("button", "It was right");
+    let preview = || browser.run("return document.querySelector('dialog .body p').textContent");
+    wait_for("the preview", || preview().as_str().is_some_and(|text| text.contains("changes no judgement")));
+    browser.picture("demo-preview-phone-dark");
+    browser.run("document.querySelector('dialog button.primary').click()");
+    browser.wait_for_text("Labelled: true alert");
+    browser.click("button", "Undo label");
+    browser.wait_for_text("Label taken back.");
     assert_never_reloaded(&browser);
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }

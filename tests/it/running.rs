@@ -38,7 +38,7 @@ impl Plant {
         let port = free_port();
         let text = format!(
             "[mqtt]\nservers = [\"{}\"]\n[store]\nurl = \"sqlite:{}/kilter.db\"\n[http]\nlisten = \"127.0.0.1:{port}\"\n\
-             [log]\nfilter = \"warn\"\n[defaults]\ntopic = \"plant/{{site}}/{{machine}}\"\nwarm_up_rows = {warm_up_rows}\n\
+             [log]\nfilter = \"info\"\n[defaults]\ntopic = \"plant/{{site}}/{{machine}}\"\nwarm_up_rows = {warm_up_rows}\n\
              silence_after = \"1h\"\nkeep_latents = true\n[defaults.autoencoder]\nepochs = 3\n{sections}",
             broker.url(),
             dir.path().display()
@@ -56,6 +56,8 @@ impl Plant {
     pub(crate) fn start_service(&mut self) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kilter"));
         command.arg("run").arg("--config").arg(self.dir.path().join("kilter.toml")).stdout(Stdio::null());
+        let log = std::fs::File::options().create(true).append(true).open(self.dir.path().join("log")).unwrap();
+        command.stderr(log);
         self.service = Some(command.spawn().unwrap());
         let url = format!("{}/readyz", self.base);
         wait_for("the service is ready", || ureq::get(&url).call().is_ok());
@@ -99,6 +101,11 @@ impl Plant {
         run(Command::new("mosquitto_pub").args(["-L", &topic, "-q", "1", "-m", payload]));
     }
 
+    /// What the service has logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
     /// An answer of the API.
     pub(crate) fn get(&self, path: &str) -> Value {
         ureq::get(format!("{}/api/v1/{path}", self.base)).call().unwrap().body_mut().read_json().unwrap()
@@ -110,6 +117,9 @@ impl Drop for Plant {
         if let Some(service) = &mut self.service {
             service.kill().ok();
             service.wait().ok();
+        }
+        if std::thread::panicking() {
+            eprintln!("the service logged:\n{}", self.log());
         }
     }
 }
