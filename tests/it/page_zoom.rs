@@ -98,6 +98,9 @@ fn drawn_about(browser: &Browser, chart: &str, at_s: f64, value: f64, half: u32)
 /// new range is painted.
 fn drag_about(browser: &Browser, at_s: f64) -> f64 {
     let before = shown(browser);
+    // What is still being laid out would move away from under the pointer.
+    let script = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done(true)))";
+    browser.post("/execute/async", json!({"script": script, "args": []}));
     let script = format!(
         "const plot = {}; plot.root.scrollIntoView({{ block: 'center' }}); const over = plot.over.getBoundingClientRect(); \
          const x = Math.round(over.left + plot.valToPos({at_s}, 'x')); window.painted = null; let let_go = null; \
@@ -210,6 +213,7 @@ fn gaps_are_gaps_and_alerts_are_ranges() {
     assert!(drawn_about(&browser, "load", at_s(100), 100.0, 6) > 0, "and something where it was");
     // A missing cell within a row is a gap as well.
     let held = points(&browser, "temperature", HELD_VALUE);
+    assert!(!held.is_empty(), "the others are held");
     assert!(held.iter().all(|(at, _)| (at - at_s(0)) % 10.0 != 0.0), "every tenth temperature is missing: {held:?}");
 
     // The ground of the chart, low where no line runs, is that of an alert within its rows and plain beside them.
@@ -227,5 +231,41 @@ fn gaps_are_gaps_and_alerts_are_ranges() {
     assert_ne!(inside[3], 0, "the range of the alert is shaded");
     assert_eq!((&before[3], &after[3]), (&json!(0), &json!(0)), "and nothing beside it: {before} {after}");
     browser.picture("gap-and-alert-desk-light");
+    assert_eq!(complaints(&browser), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "needs chromium"]
+fn a_drag_is_not_disturbed_by_new_rows() {
+    let served = Served::start();
+    model(&served, PUMP);
+    served.commit(&(0..400).flat_map(|n| row(PUMP, n)).collect::<Vec<_>>());
+    let browser = Browser::start();
+    browser.size(1280, 900, "light");
+    browser.open(&served.base, "#/series/hall%201%2Fpump-3");
+    wait_for("the charts", || browser.run("return document.querySelectorAll('.uplot').length") == 5);
+    browser.wait_for_text("Expected band: from the last 1,000 rows");
+    let mouse = |actions: Value| {
+        browser.post("/actions", json!({"actions": [{"type": "pointer", "id": "mouse", "actions": actions}]}));
+    };
+    let over = browser.post("/element", json!({"using": "css selector", "value": ".u-over"}));
+    mouse(json!([
+        {"type": "pointerMove", "origin": over, "x": -200, "y": 0}, {"type": "pointerDown", "button": 0},
+        {"type": "pointerMove", "origin": over, "x": 0, "y": 0, "duration": 100},
+    ]));
+    let before = shown(&browser);
+    // Rows come, and the page has taken them in before the button is let go.
+    served.commit(&(400..420).flat_map(|n| row(PUMP, n)).collect::<Vec<_>>());
+    wait_for("the new rows", || shown(&browser) != before);
+    let followed = shown(&browser);
+    mouse(json!([
+        {"type": "pointerMove", "origin": over, "x": 100, "y": 0, "duration": 100}, {"type": "pointerUp", "button": 0},
+    ]));
+    browser.wait_for_text("Follow the newest");
+    assert_ne!(shown(&browser), followed);
+    // From 200 pixels left of the middle to 100 right of it, as at the time of the drag.
+    let range = browser.run("return new URLSearchParams(location.hash.split('?')[1]).get('from')");
+    let from_ms: f64 = range.as_str().unwrap().parse().unwrap();
+    assert!((at(0).as_ms() as f64..at(400).as_ms() as f64).contains(&from_ms), "{range}");
     assert_eq!(complaints(&browser), Vec::<String>::new());
 }
