@@ -1,29 +1,26 @@
 //! The life of one series: rows gathered, models fitted, scores issued, alerts opened.
 //!
-//! Purely a state machine: rows, fitted models and times come in, outcomes go out. It fits nothing itself.
+//! Purely a state machine: rows, fitted models and times come in, outcomes go out. It fits nothing itself. Here is what
+//! becomes of a row; what a series learns, what it says of itself, and how it survives a restart have files of their own.
+
+mod learning;
+mod restart;
+mod telling;
 
 use std::sync::Arc;
 
+use self::restart::CHECKPOINT_ROWS;
+pub use self::restart::Restored;
 use super::chain::{Chain, Judged, Phase};
-use super::checkpoint::Checkpoint;
-use super::rebuild::resume_chain;
 use super::watches::Watches;
-use super::{
-    BudgetRow, FitWanted, MeasuredPower, ModelPower, Outcome, PowerRow, SeriesSpec, ShiftDeed, TakeOver, Trained,
-};
+use super::{FitWanted, MeasuredPower, ModelPower, Outcome, PowerRow, SeriesSpec, ShiftDeed, TakeOver, Trained};
 use crate::bundle::ModelBundle;
 use crate::series::{ChannelName, Frame, Quality, Reading, SeriesId, Timestamp};
 use crate::verdict::{Alert, AlertKind, AlertMachine, FalseAlarms, SeriesState, Transition, TransitionKind};
-use crate::windowing::{Assembler, Counts, IndexedReading, OpenRow, Pushed};
-
-/// Closed rows between two checkpoints: a restart replays at most so many rows of a series.
-const CHECKPOINT_ROWS: u32 = 64;
+use crate::windowing::{Assembler, Counts, IndexedReading, Pushed};
 
 /// Usable rows with a new channel after which a frozen model is fitted anew.
 const NEW_CHANNEL_ROWS: u64 = 250;
-
-/// A model of fewer rows may not have seen one cycle of its machine: its alert is believed for as many rows as it learned.
-const BELIEVED_ROWS: u64 = 250;
 
 /// A model in charge.
 #[derive(Debug)]
@@ -422,169 +419,6 @@ impl SeriesLife {
         out.push(Outcome::Transition(transition));
     }
 
-    /// True while an alert is open on values: nothing is learned from them, no model takes over.
-    fn is_alert_open(&self) -> bool {
-        self.believed_alert().is_some() || self.watches.is_misled()
-    }
-
-    fn believed_alert(&self) -> Option<&Alert> {
-        self.alert.alert().filter(|alert| self.disbelieved != Some(alert.opened_at))
-    }
-
-    /// A model of few rows that calls more rows abnormal than it has learned knows less of the machine than its alert
-    /// does. Rows of such an alert count as the machine's, so that the next model learns them instead of waiting forever.
-    fn doubt(&mut self, at: Timestamp, out: &mut Vec<Outcome>) {
-        let (Some(alert), Some(judging)) = (self.believed_alert(), &self.judging) else {
-            self.open_rows = 0;
-            return;
-        };
-        let (opened_at, n_learned) = (alert.opened_at, judging.bundle.provenance.n_rows as u64);
-        self.open_rows += u64::from(!judging.chain.is_calming());
-        if n_learned < BELIEVED_ROWS && self.open_rows > n_learned && self.next_fit.is_some() {
-            self.disbelieved = Some(opened_at);
-            self.say_state(at, out);
-        }
-    }
-
-    /// What the series is doing after a row.
-    fn say_state(&mut self, at: Timestamp, out: &mut Vec<Outcome>) {
-        // A rule says more exactly what is wrong than the score does.
-        let alert = self.watches.open().next().or(self.alert.alert());
-        let next_fit = self.next_fit;
-        let (state, reason) = match (alert, &mut self.judging) {
-            (Some(alert), _) => (SeriesState::Anomalous, alert_reason(alert) + self.what_the_next_model_does(alert)),
-            (None, Some(judging)) => {
-                let said = judging.said_next_fit.replace(next_fit);
-                if self.state == SeriesState::Normal && said == Some(next_fit) {
-                    return;
-                }
-                let n_rows = judging.bundle.provenance.n_rows;
-                let next = next_fit.map_or("the last one".to_owned(), |rows| format!("the next at {rows}"));
-                let off = judging.bundle.provenance.switched_off;
-                let off = off.map(|off| format!("; {} is switched off, with it less would be seen", off.member));
-                let off = off.unwrap_or_default();
-                let budget = judging.budget_explanation.as_ref();
-                let budget = budget.map(|why| format!("; alarm budget: {why}")).unwrap_or_default();
-                let reason = format!("nothing to report; the model learned {n_rows} rows, {next}{off}{budget}");
-                (SeriesState::Normal, reason)
-            }
-            (None, None) => (SeriesState::WarmingUp, self.warm_up_reason()),
-        };
-        self.enter(state, at, reason, out);
-    }
-
-    /// What an open alert means for the model that is due, if one is.
-    fn what_the_next_model_does(&self, alert: &Alert) -> &'static str {
-        match self.next_fit {
-            Some(_) if self.disbelieved == Some(alert.opened_at) => {
-                "; it has lasted longer than all that the model has learned, so the next model learns these rows too"
-            }
-            Some(rows) if rows <= self.n_usable => {
-                "; the next model waits for its end: label it false if the machine is well"
-            }
-            _ => "",
-        }
-    }
-
-    fn warm_up_reason(&self) -> String {
-        if self.fitting.is_some() {
-            return format!("warming_up: {} rows, the first model is being fitted", self.n_usable);
-        }
-        let wanted = self.next_fit.unwrap_or(self.n_usable);
-        let fault = self.fit_fault.as_ref().map(|fault| format!("; no model could be fitted: {fault}"));
-        format!("warming_up: {} of {wanted} rows{}", self.n_usable, fault.unwrap_or_default())
-    }
-
-    /// Asks for the next model when its row has come; never while an alert is open.
-    fn want_fit(&mut self, at: Timestamp, out: &mut Vec<Outcome>) {
-        let is_due = self.next_fit.is_some_and(|rows| self.n_usable >= rows);
-        let Some(from) = self.learn_from.filter(|_| is_due && self.fitting.is_none() && !self.is_alert_open()) else {
-            return;
-        };
-        self.next_fit = self.spec.warm_up.next_fit(self.n_usable);
-        let excluded = self.unlearnable(from);
-        self.ask(FitWanted { series: self.id.clone(), from, to: at, excluded, model: None, recalibrates: None }, out);
-    }
-
-    /// Spans since a time that are never learned from: alerts, without those that people called false.
-    pub(super) fn unlearnable(&self, from: Timestamp) -> Vec<(Timestamp, Timestamp)> {
-        let is_true = |span: &(Timestamp, Timestamp)| self.false_alarms.iter().all(|alarm| alarm.opened_at != span.0);
-        let open = self.believed_alert().map(|alert| (alert.opened_at, Timestamp::from_ms(i64::MAX)));
-        self.excluded.iter().copied().chain(open).filter(|span| span.1 > from && is_true(span)).collect()
-    }
-
-    /// Asks for a larger calibration under the frozen model each time its clean rows may have doubled, for as long as the
-    /// budget asked for is tighter than the calibration can hold. Series that share a model pool their rows.
-    fn want_calibration(&mut self, at: Timestamp, out: &mut Vec<Outcome>) {
-        let Some(judging) = &self.judging else { return };
-        // A series may be judged by a model that has learned from another one of its kind.
-        let known_rows = self.calibrated_rows.max(judging.bundle.provenance.n_rows as u64);
-        let is_due = self.next_fit.is_none() && self.n_usable >= 2 * known_rows;
-        if !is_due || judging.budget_explanation.is_none() || self.fitting.is_some() || self.is_alert_open() {
-            return;
-        }
-        let from = judging.bundle.knows_to().plus_ms(1);
-        let excluded = self.unlearnable(from);
-        let recalibrates = Some(judging.bundle.id().to_owned());
-        self.ask(FitWanted { series: self.id.clone(), from, to: at, excluded, model: None, recalibrates }, out);
-    }
-
-    fn ask(&mut self, wanted: FitWanted, out: &mut Vec<Outcome>) {
-        self.calibrated_rows = self.n_usable;
-        out.push(Outcome::FitWanted(wanted.clone()));
-        self.fitting = Some(Fitting { wanted, since: Vec::new(), ready: None });
-        self.checkpoint(out);
-    }
-
-    /// A person picks a stored model: it takes over as soon as it has been read, whether an alert is open or not, and
-    /// no later fit of the warm-up replaces it. False when the series has no row yet.
-    pub(super) fn activate(&mut self, model_id: &str, out: &mut Vec<Outcome>) -> bool {
-        let Some(at) = self.last_at else { return false };
-        // Rows that wait for a first model go on waiting, for this one.
-        let (to, since) = match self.fitting.take() {
-            Some(fitting) if self.judging.is_none() => (fitting.wanted.to, fitting.since),
-            _ => (at, Vec::new()),
-        };
-        self.next_fit = None;
-        let from = self.learn_from.unwrap_or(to).min(to);
-        let model = Some(model_id.to_owned());
-        let wanted = FitWanted { series: self.id.clone(), from, to, excluded: Vec::new(), model, recalibrates: None };
-        out.push(Outcome::FitWanted(wanted.clone()));
-        self.fitting = Some(Fitting { wanted, since, ready: None });
-        self.checkpoint(out);
-        true
-    }
-
-    /// The answer to a fit. Answers to a question that was asked before a restart are ignored.
-    pub(super) fn on_trained(&mut self, trained: Trained, out: &mut Vec<Outcome>) {
-        let Some(fitting) = &mut self.fitting else { return };
-        if fitting.wanted != trained.wanted {
-            return;
-        }
-        fitting.ready = Some(Box::new(trained));
-        let at = self.last_at.unwrap_or(self.last_heard);
-        self.take_over_if_calm(at, out);
-    }
-
-    /// A fit failed: judged on as before, or asked again with twice the rows.
-    pub(super) fn on_fit_failed(&mut self, wanted: &FitWanted, reason: &str, now: Timestamp, out: &mut Vec<Outcome>) {
-        if self.fitting.as_ref().is_none_or(|fitting| fitting.wanted != *wanted) {
-            return;
-        }
-        self.fitting = None;
-        if wanted.recalibrates.is_some() {
-            // The model judges on under the calibration it has; the next doubling asks again.
-            return;
-        }
-        let state = if self.judging.is_some() { SeriesState::ModelStale } else { SeriesState::WarmingUp };
-        if wanted.model.is_none() || self.judging.is_none() {
-            self.next_fit.get_or_insert(2 * self.n_usable);
-        }
-        self.fit_fault = Some(reason.to_owned());
-        self.enter(state, now, format!("no model could be fitted: {reason}"), out);
-        self.checkpoint(out);
-    }
-
     /// What a model of this series would see was measured; told with the units of its channels.
     pub(super) fn on_power(&self, measured: MeasuredPower, out: &mut Vec<Outcome>) {
         let MeasuredPower { series, model_id, at, channels, report } = measured;
@@ -600,209 +434,6 @@ impl SeriesLife {
         // No row leads a restart back to it.
         self.checkpoint(out);
     }
-
-    fn take_over_if_calm(&mut self, at: Timestamp, out: &mut Vec<Outcome>) {
-        let is_ready =
-            |fitting: &Fitting| fitting.ready.is_some() && (fitting.wanted.model.is_some() || !self.is_alert_open());
-        if !self.fitting.as_ref().is_some_and(is_ready) {
-            return;
-        }
-        let Some(Fitting { since, ready: Some(trained), .. }) = self.fitting.take() else { return };
-        let Trained { bundle, mut chain, wanted } = *trained;
-        if wanted.recalibrates.is_some() {
-            return self.go_on_with(bundle, out);
-        }
-        let trained_to = wanted.to;
-        out.push(Outcome::Model { series: self.id.clone(), bundle: Arc::clone(&bundle) });
-        let is_first = self.judging.is_none();
-        if !is_first {
-            let mut before = trained_to;
-            for frame in &since {
-                if self.spec.is_gap(before, frame.at) {
-                    chain.on_gap();
-                }
-                before = frame.at;
-                chain.push(frame, Phase::Training);
-            }
-        }
-        self.alert.on_model(bundle.id().to_owned(), bundle.channels.clone());
-        self.watches.on_model(&bundle);
-        self.fit_fault = None;
-        if self.spec.shares_model && wanted.model.is_none() {
-            // Its kind may have learned more rows than the series has.
-            let n_learned = self.n_usable.max(bundle.provenance.n_rows as u64);
-            self.next_fit = self.next_fit.and(self.spec.warm_up.next_fit(n_learned));
-        }
-        let mut judging = Judging::new(chain, bundle, false, &self.spec);
-        self.taught = judging.teach(&self.false_alarms, &self.spec);
-        self.judging = Some(judging);
-        if is_first {
-            let n_rows = self.n_rows;
-            self.say_state(at, out);
-            let mut before = trained_to;
-            for (index, frame) in since.iter().enumerate() {
-                if self.spec.is_gap(before, frame.at) {
-                    self.on_gap();
-                }
-                before = frame.at;
-                self.n_rows = n_rows - (since.len() - index - 1) as u64;
-                self.judge(frame, out);
-            }
-            self.n_rows = n_rows;
-        }
-        self.checkpoint(out);
-    }
-
-    /// The model in charge goes on in the middle of its work, under a calibration that has grown.
-    fn go_on_with(&mut self, bundle: Arc<ModelBundle>, out: &mut Vec<Outcome>) {
-        let Some(judging) = &self.judging else { return };
-        let decision = self.spec.decision_for(bundle.calibration.n_rows());
-        let chain = judging.chain.recalibrated(Arc::clone(&bundle), &decision);
-        out.push(Outcome::Model { series: self.id.clone(), bundle: Arc::clone(&bundle) });
-        self.alert.on_model(bundle.id().to_owned(), bundle.channels.clone());
-        self.watches.on_model(&bundle);
-        let mut judging = Judging::new(chain, bundle, false, &self.spec);
-        self.taught = judging.teach(&self.false_alarms, &self.spec);
-        self.judging = Some(judging);
-        self.checkpoint(out);
-    }
-
-    /// How the series keeps its alarm budget.
-    fn budget(&self, at: Timestamp) -> Option<Outcome> {
-        let judging = self.judging.as_ref()?;
-        let (n_judged, n_promised, n_openings) = self.alarms;
-        Some(Outcome::Budget(BudgetRow {
-            series: self.id.clone(),
-            at,
-            asked: self.spec.alarm_budget.to_string(),
-            explanation: judging.budget_explanation.clone(),
-            openings_per_row: judging.openings_per_row,
-            n_judged,
-            n_promised,
-            n_openings,
-        }))
-    }
-
-    /// Rows that waited for the first model are judged after newer ones came: what is said then is the news all the same.
-    fn enter(&mut self, state: SeriesState, at: Timestamp, reason: String, out: &mut Vec<Outcome>) {
-        if self.state != state || self.reason != reason {
-            let at = self.last_at.map_or(at, |newest| at.max(newest));
-            self.state = state;
-            self.reason.clone_from(&reason);
-            out.push(Outcome::State { series: self.id.clone(), state, at, reason });
-        }
-    }
-
-    /// Says what a restart needs.
-    pub(super) fn checkpoint(&mut self, out: &mut Vec<Outcome>) {
-        self.rows_since_checkpoint = 0;
-        let at = self.last_at.unwrap_or(Timestamp::from_ms(0));
-        out.extend(self.budget(at));
-        let checkpoint = Checkpoint {
-            spec_name: self.spec.name.clone(),
-            last_at: self.last_at,
-            n_rows: self.n_rows,
-            n_usable: self.n_usable,
-            learn_from: self.learn_from,
-            next_fit: self.next_fit,
-            fitting: self.fitting.as_ref().map(|fitting| fitting.wanted.clone()),
-            excluded: self.excluded.clone(),
-            doubt: (self.open_rows, self.disbelieved),
-            judging: self.judging.as_ref().map(|j| (j.bundle.id().to_owned(), j.is_announced, j.chain.save())),
-            alert: self.alert.clone(),
-            watches: self.watches.clone(),
-            state: self.state,
-            reason: self.reason.clone(),
-            decision: self.judging.as_ref().map_or_else(
-                || self.spec.decision.clone(),
-                |judging| self.spec.decision_for(judging.bundle.calibration.n_rows()),
-            ),
-            stride: self.spec.stride(),
-            false_alarms: self.taught.clone(),
-            calibrated_rows: self.calibrated_rows,
-            alarms: self.alarms,
-        };
-        out.push(Outcome::Checkpoint { series: self.id.clone(), at, bytes: checkpoint.encode() });
-    }
-
-    /// Continues a series from what the store kept.
-    pub(super) fn restore(restored: Restored, spec: Arc<SeriesSpec>, now: Timestamp, out: &mut Vec<Outcome>) -> Self {
-        let Restored { series, channels, checkpoint, bundle, recent, since_fit, replay, unfinished } = restored;
-        let mut life = Self::new(series, spec, now);
-        life.channels = channels;
-        if let Some(checkpoint) = checkpoint {
-            life.last_at = checkpoint.last_at;
-            life.n_rows = checkpoint.n_rows;
-            life.n_usable = checkpoint.n_usable;
-            life.learn_from = checkpoint.learn_from;
-            life.next_fit = checkpoint.next_fit;
-            life.excluded = checkpoint.excluded;
-            (life.open_rows, life.disbelieved) = checkpoint.doubt;
-            life.alert = checkpoint.alert;
-            life.alert.follow(life.spec.alerts.clone());
-            life.watches = checkpoint.watches;
-            life.watches.follow(&life.spec);
-            life.state = checkpoint.state;
-            life.reason = checkpoint.reason;
-            life.taught = checkpoint.false_alarms;
-            life.calibrated_rows = checkpoint.calibrated_rows;
-            life.alarms = checkpoint.alarms;
-            if let Some(wanted) = checkpoint.fitting {
-                out.push(Outcome::FitWanted(wanted.clone()));
-                life.fitting = Some(Fitting { wanted, since: since_fit, ready: None });
-            }
-            if let Some((model_id, is_announced, state)) = checkpoint.judging {
-                match life.restore_judging(bundle, is_announced, &state, &recent) {
-                    Ok(judging) => life.judging = Some(judging),
-                    Err(reason) => {
-                        let reason = format!("model {model_id} cannot go on after the restart: {reason}");
-                        life.enter(SeriesState::ModelStale, now, reason, out);
-                        life.next_fit = Some(life.n_usable + 1);
-                    }
-                }
-            }
-        }
-        // The configuration may have another budget than before the restart.
-        out.extend(life.last_at.and_then(|at| life.budget(at)));
-        let n_replayed = replay.len();
-        let mut closed = recent;
-        for frame in replay {
-            closed.push(frame.clone());
-            if life.last_at.is_some_and(|before| life.spec.is_gap(before, frame.at)) {
-                life.on_gap();
-            }
-            life.on_frame(frame, out);
-        }
-        let filled_from = closed.len().saturating_sub(n_replayed.max(life.spec.grid.hold_limit as usize + 1));
-        life.assembler = Assembler::restore(life.spec.grid.clone(), life.last_at, &closed[filled_from..], &unfinished);
-        life
-    }
-
-    fn restore_judging(
-        &self,
-        bundle: Option<Arc<ModelBundle>>,
-        is_announced: bool,
-        state: &[u8],
-        recent: &[Frame],
-    ) -> Result<Judging, String> {
-        let bundle = bundle.ok_or("it is not in the store")?;
-        let decision = self.spec.decision_for(bundle.calibration.n_rows());
-        let told = (&decision, &self.taught);
-        let chain = resume_chain(&bundle, &self.channels, told, self.spec.stride(), state, recent)?;
-        Ok(Judging::new(chain, bundle, is_announced, &self.spec))
-    }
-}
-
-/// Which alert is open, with the channel most to blame.
-fn alert_reason(alert: &Alert) -> String {
-    let claim = match alert.kind {
-        AlertKind::Anomaly => "does not behave as learned",
-        AlertKind::Stuck => "no longer moves",
-        AlertKind::Silent => "no longer speaks",
-        AlertKind::OutOfRange => "is outside its limits",
-    };
-    let channel = alert.channels.first().map_or("the series", |first| first.channel.as_str());
-    format!("an alert is open: {channel} {claim}")
 }
 
 /// An alert machine of a series that has said nothing.
@@ -810,25 +441,4 @@ fn machine(series: &SeriesId, kind: AlertKind, spec: &SeriesSpec) -> AlertMachin
     let mut machine = AlertMachine::new(series.clone(), kind, spec.alarm_budget.to_string(), Vec::new());
     machine.follow(spec.alerts.clone());
     machine
-}
-
-/// What the store kept of a series, oldest frames first.
-#[derive(Debug)]
-pub struct Restored {
-    /// Which.
-    pub series: SeriesId,
-    /// Its channels in frame order.
-    pub channels: Vec<ChannelName>,
-    /// Its last checkpoint.
-    pub checkpoint: Option<Checkpoint>,
-    /// The model that the checkpoint names.
-    pub bundle: Option<Arc<ModelBundle>>,
-    /// The last closed frames up to the checkpoint, as many as windows and held values reach back.
-    pub recent: Vec<Frame>,
-    /// Closed frames after the last training row of an unanswered fit, up to the checkpoint.
-    pub since_fit: Vec<Frame>,
-    /// Closed frames after the checkpoint.
-    pub replay: Vec<Frame>,
-    /// Unfinished rows.
-    pub unfinished: Vec<OpenRow>,
 }
