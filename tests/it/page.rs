@@ -211,6 +211,20 @@ fn a_lost_connection_is_said_and_caught_up_with() {
     served.listen();
     browser.wait_for_text("Somebody should look");
     wait_for("the notice to go", || !browser.text().contains("No connection"));
+    // A list that asks for nothing by itself reads again what it has missed.
+    browser.open(&served.base, "#/alerts");
+    wait_for("the open alert and an older one", || {
+        browser.run("return [...document.querySelectorAll('.alert-item .state')].map((one) => one.textContent.trim())")
+            == json!(["warning", "resolved"])
+    });
+    browser.wait_for_text("live");
+    assert!(served.stop());
+    browser.wait_for_text("No connection to the service since");
+    served.commit(&[resolved(PUMP, 390)]);
+    served.listen();
+    wait_for("the end of the alert", || {
+        browser.run("return document.querySelectorAll('.alert-item .state.resolved').length") == 2
+    });
 }
 
 #[test]
