@@ -184,7 +184,7 @@ pub fn fit_with(
         live_alpha: spec.live_alpha,
         settled_alpha: spec.settled_alpha,
         settle_delay_rows: spec.settle_delay_rows,
-        acceptance_rows: spec.score_acceptance_rows,
+        acceptance_rows: spec.score_acceptance(n_used),
     };
     let calibration = Calibration::fit(held_out.row_residuals(&normaliser, &switches), smoothing);
     let detector = Detector { scaler, members: fitted, normaliser, switches, n_time, n_channels };

@@ -121,7 +121,8 @@ pub struct DetectorSpec {
     pub settled_alpha: f64,
     /// Rows the settled score looks ahead.
     pub settle_delay_rows: usize,
-    /// Rows in which a lasting rise of the residual by one log unit leaves the scores; 0 for never.
+    /// Rows in which a lasting rise of the residual by one log unit leaves the scores, or as many as were learned when those
+    /// are more; 0 for never.
     pub score_acceptance_rows: usize,
     /// Seed of everything random.
     pub seed: u64,
@@ -154,5 +155,28 @@ impl DetectorSpec {
     /// Rows of a window for so many training rows.
     pub fn n_time(&self, n_rows: usize) -> usize {
         self.window_rows.min(n_rows / 3).max(1)
+    }
+
+    /// Rows in which a lasting rise leaves the scores, for so many training rows; 0 for never. Where many rows were
+    /// learned they follow each other fast, or an event may be long: it must not fade while it lasts.
+    pub fn score_acceptance(&self, n_rows: usize) -> usize {
+        match self.score_acceptance_rows {
+            0 => 0,
+            rows => rows.max(n_rows),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_forgive_the_more_slowly_the_more_rows_were_learned() {
+        let spec = DetectorSpec::default();
+        // 1000 rows, or the training rows when those are more.
+        assert_eq!([50, 1000, 1001, 9693].map(|n_rows| spec.score_acceptance(n_rows)), [1000, 1000, 1001, 9693]);
+        let never = DetectorSpec { score_acceptance_rows: 0, ..spec };
+        assert_eq!(never.score_acceptance(500), 0);
     }
 }
