@@ -77,7 +77,8 @@ impl ModelBundle {
         Self::from_parts(channels, detector, Arc::unwrap_or_clone(calibration), stuck, provenance)
     }
 
-    /// The same members under a calibration that has grown by rows of `n_series` up to `to`; another name, because the bytes are others.
+    /// The same members under a calibration that has grown by rows of `n_series` up to `to`; another name, because the
+    /// bytes are others.
     pub fn with_calibration(&self, calibration: Calibration, to: Timestamp, n_series: usize) -> Self {
         let calibrated_on = Some(n_series);
         let provenance = Provenance { calibrated_to: Some(to), calibrated_on, ..self.provenance.clone() };

@@ -229,7 +229,6 @@ impl Assembler {
         pushed
     }
 
-    /// False, and counted, when an event time cannot be true.
     /// True when a reading of that time would be taken in: neither untimely nor of a row that is closed.
     pub fn would_take(&self, at: Timestamp, received_at: Timestamp) -> bool {
         let is_late = match self.spec.grid {
