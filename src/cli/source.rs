@@ -17,7 +17,7 @@ use crate::http::{HttpConfig, LabelPreview, NewSilence};
 use crate::notify::SilenceRequest;
 use crate::pipeline::explain;
 use crate::series::{HumanDuration, SeriesId, Timestamp};
-use crate::store::{AlertQuery, NewLabel, ReadError, Reader, RowQuery, SeriesQuery, Store, StoreConfig};
+use crate::store::{AlertQuery, NewLabel, ReadError, Reader, RowQuery, ScoreRef, SeriesQuery, Store, StoreConfig};
 use crate::verdict::{Alert, AlertId, AlertState, SeriesState, incidents};
 
 /// Rows asked for at a time.
@@ -248,10 +248,11 @@ impl Source {
         let mut views = Vec::new();
         let mut page = RowQuery { start, end, limit: PAGE, newest_first: false };
         loop {
-            let rows = runtime.block_on(reader.scores(series, &page)).map_err(CliError::failed)?;
+            let see = |rows: &mut Vec<_>, row: &ScoreRef<'_>| rows.push(ScoreRowView::new(row, false));
+            let rows = runtime.block_on(reader.each_score(series, &page, Vec::new(), see)).map_err(CliError::failed)?;
             let is_last = rows.len() < PAGE as usize;
-            page.start = rows.last().map(|row| row.at.plus_ms(1));
-            views.extend(rows.into_iter().map(|row| ScoreRowView::new(row, None)));
+            page.start = rows.last().map(|row| row.at.0.plus_ms(1));
+            views.extend(rows);
             if is_last {
                 return Ok(views);
             }

@@ -4,11 +4,14 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::series::Timestamp;
+
 /// The rows of a [`Page`](super::view::Page) or of [`ReadingsView`](super::view::ReadingsView), written so far.
 #[derive(Debug)]
 pub(super) struct RowsJson {
     json: Vec<u8>,
     n_rows: usize,
+    last: Option<Timestamp>,
 }
 
 impl RowsJson {
@@ -21,21 +24,22 @@ impl RowsJson {
             json.push(b',');
         }
         json.extend_from_slice(b"\"data\":[");
-        Self { json, n_rows: 0 }
+        Self { json, n_rows: 0, last: None }
     }
 
-    /// Writes a row.
-    pub(super) fn push(&mut self, row: &impl Serialize) {
+    /// Writes the row of a moment.
+    pub(super) fn push(&mut self, at: Timestamp, row: &impl Serialize) {
         if self.n_rows > 0 {
             self.json.push(b',');
         }
         self.n_rows += 1;
+        self.last = Some(at);
         append(&mut self.json, row);
     }
 
-    /// Rows written.
-    pub(super) fn n_rows(&self) -> usize {
-        self.n_rows
+    /// Moment of the last row, when there are as many as there may be.
+    pub(super) fn last_of(&self, limit: u32) -> Option<Timestamp> {
+        self.last.filter(|_| self.n_rows >= limit as usize)
     }
 
     /// The whole answer, with the link to the next part.

@@ -15,8 +15,8 @@ use super::rows::RowsJson;
 use super::series::parse_series;
 use super::state::AppState;
 use super::view::{Moment, Page, ReadingRow, ReadingsView, ScoreRowView};
-use crate::series::{ChannelName, Frame, HumanDuration, SeriesId, Timestamp};
-use crate::store::{ReadError, RowQuery, ScoreBucket, ScoreView};
+use crate::series::{Frame, HumanDuration, SeriesId, Timestamp};
+use crate::store::{RowQuery, ScoreBucket, ScoreRef};
 
 const LIMIT: u32 = 10_000;
 const LIMIT_MAX: u32 = 100_000;
@@ -108,41 +108,11 @@ pub(super) async fn scores(
         };
         return Ok(Json(Page { data: buckets.into_iter().map(view).collect(), next }).into_response());
     }
-    let mut data = RowsJson::new(None);
-    let mut last = None;
-    if parameters.detail {
-        let rows = state.reader.scores(&series, &query).await?;
-        let channels = model_channels(&state, &rows).await?;
-        for row in rows {
-            last = Some(row.at);
-            let names = row.model_id.as_ref().and_then(|id| channels.get(id)).cloned();
-            data.push(&ScoreRowView::new(row, names.as_deref()));
-        }
-    } else {
-        let see = |row: ScoreView| {
-            last = Some(row.at);
-            data.push(&ScoreRowView::new(row, None));
-        };
-        state.reader.each_score(&series, &query, see).await?;
-    }
-    let last = last.filter(|_| is_full(data.n_rows()));
-    Ok(data.answer(parameters.next(&series, "scores", last, 1)))
-}
-
-/// Channels of every model that judged one of the rows.
-async fn model_channels(
-    state: &AppState,
-    rows: &[ScoreView],
-) -> Result<HashMap<String, std::sync::Arc<[ChannelName]>>, ReadError> {
-    let mut channels = HashMap::new();
-    for id in rows.iter().filter_map(|row| row.model_id.as_ref()) {
-        if !channels.contains_key(id)
-            && let Some(model) = state.reader.model(id).await?
-        {
-            channels.insert(id.clone(), model.channels.into());
-        }
-    }
-    Ok(channels)
+    let detail = parameters.detail;
+    let write = move |rows: &mut RowsJson, row: &ScoreRef<'_>| rows.push(row.at, &ScoreRowView::new(row, detail));
+    let rows = state.reader.each_score(&series, &query, RowsJson::new(None), write).await?;
+    let next = parameters.next(&series, "scores", rows.last_of(query.limit), 1);
+    Ok(rows.answer(next))
 }
 
 /// Closed rows of a series, oldest first: what was measured.
@@ -171,13 +141,10 @@ pub(super) async fn readings(
         let data = buckets.into_iter().map(|bucket| ReadingRow::from_bucket(bucket, channels.len())).collect();
         return Ok(Json(ReadingsView { channels, data, next }).into_response());
     }
-    let mut data = RowsJson::new(Some(&channels));
-    let mut last = None;
-    let see = |frame: Frame| {
-        last = Some(frame.at);
-        data.push(&ReadingRow::new(&frame, channels.len()));
-    };
-    state.reader.each_frame(&series, &query, see).await?;
-    let last = last.filter(|_| is_full(data.n_rows()));
-    Ok(data.answer(parameters.next(&series, "readings", last, 1)))
+    let rows = RowsJson::new(Some(&channels));
+    let n_channels = channels.len();
+    let write = move |rows: &mut RowsJson, frame: &Frame| rows.push(frame.at, &ReadingRow::new(frame, n_channels));
+    let rows = state.reader.each_frame(&series, &query, rows, write).await?;
+    let next = parameters.next(&series, "readings", rows.last_of(query.limit), 1);
+    Ok(rows.answer(next))
 }

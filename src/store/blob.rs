@@ -33,31 +33,37 @@ pub(super) fn encode_cells(cells: &[Cell]) -> Vec<u8> {
 
 /// A frame from its two blobs; what is wrong with them otherwise.
 pub(super) fn decode_frame(at_ms: i64, values: &[u8], cells: &[u8]) -> Result<Frame, String> {
+    let mut frame = Frame { at: Timestamp::from_ms(at_ms), values: Vec::new(), cells: Vec::new() };
+    decode_frame_into(&mut frame, at_ms, values, cells)?;
+    Ok(frame)
+}
+
+/// As [`decode_frame`], in the place of another frame, whose memory it takes over.
+pub(super) fn decode_frame_into(frame: &mut Frame, at_ms: i64, values: &[u8], cells: &[u8]) -> Result<(), String> {
     if values.len() != 8 * cells.len() {
         return Err(format!("{} bytes of values for {} cells, expected 8 a cell", values.len(), cells.len()));
     }
-    let cells = cells
-        .iter()
-        .map(|byte| Cell::from_byte(*byte).ok_or_else(|| format!("cell kind {byte}, expected 0 to 3")))
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(Frame { at: Timestamp::from_ms(at_ms), values: decode_f64s(values), cells })
+    frame.at = Timestamp::from_ms(at_ms);
+    frame.values.clear();
+    frame.values.extend(f64s(values));
+    frame.cells.clear();
+    for byte in cells {
+        frame.cells.push(Cell::from_byte(*byte).ok_or_else(|| format!("cell kind {byte}, expected 0 to 3"))?);
+    }
+    Ok(())
 }
 
 /// Eight bytes a number; a rest shorter than that is left out.
 pub(super) fn decode_f64s(bytes: &[u8]) -> Vec<f64> {
-    bytes.as_chunks::<8>().0.iter().map(|chunk| f64::from_le_bytes(*chunk)).collect()
+    f64s(bytes).collect()
 }
 
-fn decode_f32s(bytes: &[u8]) -> Vec<f32> {
-    bytes.as_chunks::<4>().0.iter().map(|chunk| f32::from_le_bytes(*chunk)).collect()
+fn f64s(bytes: &[u8]) -> impl Iterator<Item = f64> {
+    bytes.as_chunks::<8>().0.iter().map(|chunk| f64::from_le_bytes(*chunk))
 }
 
-/// Who is to blame and what was expected.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Detail {
-    pub(super) contributions: Vec<f32>,
-    pub(super) member_contributions: Vec<f32>,
-    pub(super) expected: Vec<f64>,
+fn f32s(bytes: &[u8]) -> impl Iterator<Item = f32> {
+    bytes.as_chunks::<4>().0.iter().map(|chunk| f32::from_le_bytes(*chunk))
 }
 
 /// The column `detail` of a score. Names of channels are at most 200 bytes each and their number is limited far below
@@ -74,8 +80,35 @@ pub(super) fn encode_detail(score: &ScoreRow) -> Vec<u8> {
     bytes
 }
 
+/// Who is to blame and what was expected: the parts of the column `detail`, still as bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DetailBytes<'a> {
+    contributions: &'a [u8],
+    member_contributions: &'a [u8],
+    expected: &'a [u8],
+}
+
+impl<'a> DetailBytes<'a> {
+    /// Index of the channel with the largest contribution.
+    pub(super) fn largest(self) -> Option<usize> {
+        self.contributions().enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(index, _)| index)
+    }
+
+    pub(super) fn contributions(self) -> impl Iterator<Item = f32> {
+        f32s(self.contributions)
+    }
+
+    pub(super) fn member_contributions(self) -> impl Iterator<Item = f32> {
+        f32s(self.member_contributions)
+    }
+
+    pub(super) fn expected(self) -> impl Iterator<Item = f64> {
+        f64s(self.expected)
+    }
+}
+
 /// The reverse of [`encode_detail`]; what is wrong with the bytes otherwise.
-pub(super) fn decode_detail(bytes: &[u8]) -> Result<Detail, String> {
+pub(super) fn decode_detail(bytes: &[u8]) -> Result<DetailBytes<'_>, String> {
     let Some((head, rest)) = bytes.split_first_chunk::<4>() else {
         return Err(format!("detail of {} bytes, expected at least 4", bytes.len()));
     };
@@ -86,12 +119,8 @@ pub(super) fn decode_detail(bytes: &[u8]) -> Result<Detail, String> {
         return Err(format!("detail of {} bytes behind its head, expected {expected_bytes}", rest.len()));
     }
     let (contributions, rest) = rest.split_at(4 * n_channels);
-    let (members, expected) = rest.split_at(4 * n_members);
-    Ok(Detail {
-        contributions: decode_f32s(contributions),
-        member_contributions: decode_f32s(members),
-        expected: decode_f64s(expected),
-    })
+    let (member_contributions, expected) = rest.split_at(4 * n_members);
+    Ok(DetailBytes { contributions, member_contributions, expected })
 }
 
 /// Present cells of one channel in a bucket.

@@ -80,9 +80,10 @@ pub struct StoreConfig {
     pub url: StoreUrl,
     /// When a commit counts as safe.
     pub synchronous: Synchronous,
-    /// Connections for queries, each with a thread of its own; the writer's is extra.
+    /// Connections for queries, each with a thread of its own, and as many again, with 2 MiB of page cache each, for
+    /// ranges of rows; the writer's is extra.
     pub read_connections: u32,
-    /// Page cache of the writing connection, MiB; each of those for queries has a quarter of it.
+    /// Page cache of the writing connection, MiB; each of those for other queries has a quarter of it.
     pub cache_mib: u32,
     /// Largest size of the database file, MiB; 0 for no limit. A commit beyond it fails as on a full disk.
     pub size_max_mib: u32,

@@ -82,15 +82,10 @@ mod code {
     pub(super) const NOTADB: i32 = 26;
 }
 
-impl From<sqlx::Error> for CommitError {
-    fn from(error: sqlx::Error) -> Self {
-        let detail = error.to_string();
-        let primary = match &error {
-            sqlx::Error::Database(e) => e.code().and_then(|c| c.parse::<i32>().ok()).map(|c| c & 0xff),
-            sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::PoolTimedOut => Some(code::IOERR),
-            _ => None,
-        };
-        match primary {
+impl CommitError {
+    /// What a result code of SQLite means, extended or primary; without one the store refuses.
+    pub(super) fn of_code(code: Option<i32>, detail: String) -> Self {
+        match code.map(|code| code & 0xff) {
             Some(code::BUSY | code::LOCKED | code::PROTOCOL) => Self::Locked { detail },
             Some(code::FULL) => Self::DiskFull { detail },
             Some(code::READONLY | code::CANTOPEN | code::PERM | code::AUTH) => Self::NotWritable { detail },
@@ -98,6 +93,17 @@ impl From<sqlx::Error> for CommitError {
             Some(code::CORRUPT | code::NOTADB) => Self::Damaged { detail },
             _ => Self::Refused { detail },
         }
+    }
+}
+
+impl From<sqlx::Error> for CommitError {
+    fn from(error: sqlx::Error) -> Self {
+        let code = match &error {
+            sqlx::Error::Database(e) => e.code().and_then(|c| c.parse::<i32>().ok()),
+            sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::PoolTimedOut => Some(code::IOERR),
+            _ => None,
+        };
+        Self::of_code(code, error.to_string())
     }
 }
 

@@ -25,8 +25,8 @@ pub use disk::DiskRoom;
 pub use fault::{CommitError, OpenError, Reaction, ReadError};
 pub use reader::{
     AlertQuery, DeadLetter, ExpectedBuckets, FrameBucket, HeldNotice, LabelContext, LatentRow, ModelRow, Reader,
-    RowQuery, ScoreBucket, ScoreView, SeriesBudget, SeriesQuery, SeriesRow, ShiftRow, StoredTransition, TakeOverRow,
-    Tally, TargetRow,
+    RowQuery, ScoreBucket, ScoreRef, ScoreView, SeriesBudget, SeriesQuery, SeriesRow, ShiftRow, StoredTransition,
+    TakeOverRow, Tally, TargetRow,
 };
 pub use restore::{Checkpoint, RestoredAlert, RestoredSeries};
 pub use writer::{Committed, Deed, Forgotten, LabelError, NewLabel, NewModel, Store};

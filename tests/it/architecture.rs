@@ -46,7 +46,19 @@ const HOUSE: &[(&str, u8, &[&str])] = &[
     (
         "store",
         4,
-        &["rustix", "sqlx", "tokio", "serde", "serde_json", "sha2", "thiserror", "tracing", "metrics", "futures_util"],
+        &[
+            "rustix",
+            "rusqlite",
+            "sqlx",
+            "tokio",
+            "serde",
+            "serde_json",
+            "sha2",
+            "thiserror",
+            "tracing",
+            "metrics",
+            "futures_util",
+        ],
     ),
     (
         "notify",

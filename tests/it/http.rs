@@ -52,6 +52,53 @@ fn scores_page_by_time_without_a_row_twice_or_left_out() {
 }
 
 #[test]
+fn rows_are_written_to_the_last_byte() {
+    let served = with_pump();
+    let id = served.ok(PUMP_PATH)["model_id"].as_str().unwrap().to_owned();
+    let text = |path: &str| {
+        let mut response = served.agent.get(format!("{}{PUMP_PATH}/{path}", served.base)).call().unwrap();
+        assert_eq!(response.headers()["content-type"], "application/json");
+        response.body_mut().read_to_string().unwrap()
+    };
+    // Row 7 has settled; every tenth temperature is missing, the others are held.
+    let score = |at: &str, settled: &str, more: &str| {
+        let head = format!(r#"{{"at":"2026-11-24T12:00:{at}Z","live_score":0.2,"settled_score":{settled},"#);
+        let errors = r#""evidence":0.1,"p_value":0.5,"autoencoder_error":1.0,"pca_error":null,"baseline_error":0.5,"#;
+        format!(r#"{head}{errors}"is_anomalous":false,"top_channel":"load","model_id":"{id}"{more}}}"#)
+    };
+    let next = |resource: &str, start: &str, more: &str| {
+        format!(r#""{PUMP_PATH}/{resource}?start=2026-11-24T12%3A00%3A{start}Z&end=2026-11-24T12%3A00%3A11Z&{more}""#)
+    };
+    let range = "start=2026-11-24T12:00:07Z&end=2026-11-24T12:00:11Z";
+    let two = format!("{},{}", score("07", "0.7", ""), score("08", "null", ""));
+    let next_scores = next("scores", "08.001", "limit=2");
+    assert_eq!(text(&format!("scores?{range}&limit=2")), format!(r#"{{"data":[{two}],"next":{next_scores}}}"#));
+    let detail = r#","contributions":{"load":0.75,"temperature":0.25},"expected":{"load":7.5,"temperature":21.0}"#;
+    let next_scores = next("scores", "07.001", "limit=1&detail=true");
+    let one = score("07", "0.7", detail);
+    assert_eq!(
+        text(&format!("scores?{range}&limit=1&detail=true")),
+        format!(r#"{{"data":[{one}],"next":{next_scores}}}"#)
+    );
+    let readings = concat!(
+        r#"{"channels":["load","temperature"],"data":["#,
+        r#"{"at":"2026-11-24T12:00:09Z","values":[9.0,20.0],"measured":[true,false]},"#,
+        r#"{"at":"2026-11-24T12:00:10Z","values":[10.0,null],"measured":[true,false]}],"next":null}"#
+    );
+    assert_eq!(text("readings?start=2026-11-24T12:00:09Z&end=2026-11-24T12:00:11Z"), readings);
+    let none = r#"{"data":[],"next":null}"#;
+    assert_eq!(text("scores?start=2026-11-25T12:00:00Z"), none);
+    assert_eq!(
+        text("readings?start=2026-11-25T12:00:00Z"),
+        format!(r#"{{"channels":["load","temperature"],{}"#, &none[1..])
+    );
+    let next_readings = next("readings", "07.001", "limit=1");
+    let one = r#"{"at":"2026-11-24T12:00:07Z","values":[7.0,20.0],"measured":[true,false]}"#;
+    let readings = format!(r#"{{"channels":["load","temperature"],"data":[{one}],"next":{next_readings}}}"#);
+    assert_eq!(text(&format!("readings?{range}&limit=1")), readings);
+}
+
+#[test]
 fn steps_keep_the_spike_and_the_least_and_greatest_reading() {
     let served = with_pump();
     let scores = served.ok(&format!("{PUMP_PATH}/scores?step=1m"));

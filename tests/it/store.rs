@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kilter::pipeline::{Outcome, TakeOver};
+use kilter::pipeline::{Outcome, SettledRow, TakeOver};
 use kilter::series::Timestamp;
 use kilter::store::{
     Age, AlertQuery, CommitError, Committed, LabelError, NewLabel, NewModel, OpenError, Reaction, ReadError, Reader,
@@ -45,6 +45,51 @@ async fn dump(path: &Path) -> Vec<String> {
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+#[tokio::test]
+async fn any_range_of_rows_comes_in_either_order_with_its_settled_scores() {
+    // Seconds with a row, those with a settled score, and one (8) that has been settled without a score.
+    const ROWS: [i64; 8] = [0, 1, 2, 5, 6, 7, 11, 12];
+    const SETTLED: [i64; 4] = [1, 5, 8, 11];
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&StoreConfig::in_dir(dir.path())).await.unwrap();
+    let pump = series("pump");
+    let mut outcomes = vec![Outcome::SeriesSeen { series: pump.clone(), at: at(NOON_MS) }];
+    for second in ROWS {
+        outcomes.push(Outcome::Frame { series: pump.clone(), frame: frame(NOON_MS + 1000 * second) });
+        outcomes.push(Outcome::Score { series: pump.clone(), score: score(NOON_MS + 1000 * second) });
+    }
+    for second in SETTLED {
+        let settled = SettledRow { at: at(NOON_MS + 1000 * second), settled_score: second as f64 / 4.0 };
+        outcomes.push(Outcome::Settled { series: pump.clone(), settled });
+    }
+    // Another series, at the same moments, is not taken for it.
+    let reader = store.reader();
+    store.commit(&rows("fan", 0, 40)).await.unwrap();
+    assert!(matches!(reader.scores(&pump, &RowQuery::default()).await, Err(ReadError::NoSuchSeries { .. })));
+    store.commit(&outcomes).await.unwrap();
+    let bounds = || (-1..=13).map(|second| (second >= 0).then_some(second));
+    for (start, end) in bounds().flat_map(|start| bounds().map(move |end| (start, end))) {
+        for (limit, newest_first) in [(1, false), (1, true), (3, false), (3, true), (100, false), (100, true)] {
+            let moment = |second: Option<i64>| second.map(|second| at(NOON_MS + 1000 * second));
+            let query = RowQuery { start: moment(start), end: moment(end), limit, newest_first };
+            let is_inside = |second: &i64| *second >= start.unwrap_or(0) && *second < end.unwrap_or(100);
+            let mut expected: Vec<_> = ROWS.into_iter().filter(is_inside).collect();
+            if newest_first {
+                expected.reverse();
+            }
+            expected.truncate(limit as usize);
+            let settled = |second: &i64| SETTLED.contains(second).then_some(*second as f64 / 4.0);
+            let expected: Vec<_> = expected.iter().map(|second| (NOON_MS + 1000 * second, settled(second))).collect();
+            let scores = reader.scores(&pump, &query).await.unwrap();
+            let found: Vec<_> = scores.iter().map(|row| (row.at.as_ms(), row.settled_score)).collect();
+            assert_eq!(found, expected, "{query:?}");
+            let frames = reader.frames(&pump, &query).await.unwrap();
+            let expected: Vec<_> = expected.iter().map(|(at_ms, _)| frame(*at_ms)).collect();
+            assert_eq!(frames, expected, "{query:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Moment;
-use crate::series::ChannelName;
-use crate::store::{ScoreBucket, ScoreView};
+use crate::store::{ScoreBucket, ScoreRef};
 
 /// A judged row; with `step`, the judged rows of one step summed up so that no spike disappears.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -49,9 +48,9 @@ pub struct ScoreRowView {
 }
 
 impl ScoreRowView {
-    /// A row; with the channels of its model also its contributions and expected values.
-    pub fn new(row: ScoreView, channels: Option<&[ChannelName]>) -> Self {
-        let names = || channels.map(|names| names.iter().map(ToString::to_string));
+    /// A row; with `detail` also its contributions and expected values, where its model is still kept.
+    pub fn new(row: &ScoreRef<'_>, detail: bool) -> Self {
+        let names = || row.channels().filter(|_| detail).map(|names| names.iter().map(ToString::to_string));
         Self {
             at: row.at.into(),
             live_score: row.live_score,
@@ -62,10 +61,10 @@ impl ScoreRowView {
             pca_error: row.pca_error,
             baseline_error: row.baseline_error,
             is_anomalous: row.is_anomalous,
-            top_channel: row.top_channel.map(String::from),
-            model_id: row.model_id,
-            contributions: names().map(|names| names.zip(row.contributions).collect()),
-            expected: names().map(|names| names.zip(row.expected).filter(|(_, value)| value.is_finite()).collect()),
+            top_channel: row.top_channel().map(ToString::to_string),
+            model_id: row.model_id().map(str::to_owned),
+            contributions: names().map(|names| names.zip(row.contributions()).collect()),
+            expected: names().map(|names| names.zip(row.expected()).filter(|(_, value)| value.is_finite()).collect()),
             live_score_min: None,
             n_rows: None,
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqlitePoolOptions;
 
+use super::rows::RowConnections;
 use crate::series::SeriesId;
 use crate::store::connect::{found_version, known_version, not_usable, read_options};
 use crate::store::{OpenError, ReadError, StoreConfig};
@@ -13,6 +14,7 @@ use crate::store::{OpenError, ReadError, StoreConfig};
 #[derive(Debug, Clone)]
 pub struct Reader {
     pub(in crate::store) pool: SqlitePool,
+    pub(super) rows: RowConnections,
 }
 
 impl Reader {
@@ -35,7 +37,7 @@ impl Reader {
         let pool = SqlitePoolOptions::new()
             .max_connections(config.read_connections.max(1))
             .connect_lazy_with(read_options(config));
-        Self { pool }
+        Self { pool, rows: RowConnections::new(config) }
     }
 
     async fn check(&self, path: &Path) -> Result<(), OpenError> {
@@ -49,6 +51,7 @@ impl Reader {
 
     /// Closes the connections; later questions fail.
     pub async fn close(&self) {
+        self.rows.close().await;
         self.pool.close().await;
     }
 

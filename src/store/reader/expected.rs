@@ -73,7 +73,8 @@ impl Reader {
             let detail = decode_detail(row.try_get(1)?).map_err(damaged)?;
             let Some(judge) = judges[..judges.partition_point(|judge| judge.from_ms <= at_ms)].last() else { continue };
             let bucket = sums.entry(at_ms - at_ms.rem_euclid(step_ms)).or_default();
-            for (channel, value) in judge.channels.iter().zip(detail.expected).filter(|(_, value)| value.is_finite()) {
+            let channels = judge.channels.iter().flatten();
+            for (channel, value) in channels.zip(detail.expected()).filter(|(_, value)| value.is_finite()) {
                 let (sum, n) = bucket.entry(channel).or_default();
                 *sum += value;
                 *n += 1.0;

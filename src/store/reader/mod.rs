@@ -9,15 +9,13 @@ mod latents;
 mod models;
 mod powers;
 mod readings;
+mod rows;
 mod scores;
 mod series;
 mod shifts;
 mod silences;
 mod tally;
 
-use std::time::Duration;
-
-use futures_util::{FutureExt, TryStream, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
 pub use alerts::{AlertQuery, DeadLetter, StoredTransition, TargetRow};
@@ -27,7 +25,7 @@ pub use expected::ExpectedBuckets;
 pub use latents::LatentRow;
 pub use models::{ModelRow, TakeOverRow};
 pub use readings::FrameBucket;
-pub use scores::{ScoreBucket, ScoreView};
+pub use scores::{ScoreBucket, ScoreRef, ScoreView};
 pub use series::{SeriesBudget, SeriesQuery, SeriesRow};
 pub use shifts::ShiftRow;
 pub use silences::HeldNotice;
@@ -65,31 +63,6 @@ impl RowQuery {
     /// The bounds as milliseconds, end excluded.
     fn bounds_ms(&self) -> (i64, i64) {
         (self.start.map_or(0, Timestamp::as_ms), self.end.map_or(i64::MAX, Timestamp::as_ms))
-    }
-}
-
-/// Rows of an answer that are waited for one by one.
-const AWAITED_ROWS: usize = 512;
-
-/// How long the rows behind them may gather: about a thousand are read meanwhile.
-const GATHERING: Duration = Duration::from_millis(1);
-
-/// The next row of an answer of which `n_seen` rows have been seen.
-///
-/// The thread that reads hands over one row at a time, and to wake whoever waits for it costs as much as reading it. So in
-/// a long answer nobody waits: rows gather, and are looked for again after a moment.
-async fn next_row<S>(rows: &mut S, n_seen: usize) -> Result<Option<S::Ok>, S::Error>
-where
-    S: TryStream + Unpin,
-{
-    if n_seen < AWAITED_ROWS {
-        return rows.try_next().await;
-    }
-    loop {
-        if let Some(row) = rows.try_next().now_or_never() {
-            return row;
-        }
-        tokio::time::sleep(GATHERING).await;
     }
 }
 

@@ -6,9 +6,10 @@ use futures_util::TryStreamExt;
 use serde::Serialize;
 use sqlx::Row;
 
-use super::{RowQuery, level_for, next_row};
+use super::rows::{Connection, Wanted, blob, each_row};
+use super::{RowQuery, level_for};
 use crate::series::{Frame, SeriesId, Timestamp};
-use crate::store::blob::{Summary, decode_frame, decode_summaries};
+use crate::store::blob::{Summary, decode_frame, decode_frame_into, decode_summaries};
 use crate::store::{ReadError, Reader};
 
 /// Closed rows in `[at, at + step)`, summed up by channel.
@@ -77,32 +78,35 @@ impl Reader {
     /// # Errors
     /// When there is no such series, or the store cannot be read.
     pub async fn frames(&self, series: &SeriesId, query: &RowQuery) -> Result<Vec<Frame>, ReadError> {
-        let mut frames = Vec::new();
-        self.each_frame(series, query, |frame| frames.push(frame)).await?;
-        Ok(frames)
+        self.each_frame(series, query, Vec::new(), |frames, frame| frames.push(frame.clone())).await
     }
 
-    /// As [`Reader::frames`], each row shown as it is read: the next ones are read meanwhile.
+    /// As [`Reader::frames`], each row shown to `see` as it is read, on a thread that may block. What has been `seen`
+    /// comes back in the end; once nobody waits for that, no more rows are read.
     ///
     /// # Errors
     /// As [`Reader::frames`]; some rows may have been shown by then.
-    pub async fn each_frame(
+    pub async fn each_frame<T: Send + 'static>(
         &self,
         series: &SeriesId,
         query: &RowQuery,
-        mut see: impl FnMut(Frame),
-    ) -> Result<(), ReadError> {
+        mut seen: T,
+        mut see: impl FnMut(&mut T, &Frame) + Send + 'static,
+    ) -> Result<T, ReadError> {
         let number = self.series_number(series).await?;
         let (start_ms, end_ms) = query.bounds_ms();
         let text = if query.newest_first { NEWEST_FIRST } else { OLDEST_FIRST };
-        let mut rows = sqlx::query(text).bind(number).bind(start_ms).bind(end_ms).bind(query.limit).fetch(&self.pool);
-        let mut n_seen = 0;
-        while let Some(row) = next_row(&mut rows, n_seen).await? {
-            let frame = decode_frame(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-            see(frame.map_err(damaged("frames"))?);
-            n_seen += 1;
-        }
-        Ok(())
+        let range = (number, start_ms, end_ms, query.limit);
+        let read = move |connection: &mut Connection, wanted: &Wanted| {
+            let mut frame = Frame { at: Timestamp::from_ms(0), values: Vec::new(), cells: Vec::new() };
+            each_row(connection, text, range, wanted, |row| {
+                decode_frame_into(&mut frame, row.get(0)?, blob(row, 1)?, blob(row, 2)?).map_err(damaged("frames"))?;
+                see(&mut seen, &frame);
+                Ok(())
+            })?;
+            Ok(seen)
+        };
+        self.rows.ask(read).await
     }
 
     /// Closed rows of `[start, end)` in buckets of `step_ms`, as [`Reader::score_buckets`] does for scores.

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use sqlx::{FromRow, Row};
+use sqlx::FromRow;
 
-use super::{RowQuery, json_from, level_for, next_row};
+use super::rows::{Connection, Row, Rows, Wanted, blob, each_row};
+use super::{RowQuery, json_from, level_for};
 use crate::series::{ChannelName, SeriesId, Timestamp};
-use crate::store::blob::decode_detail;
+use crate::store::blob::{DetailBytes, decode_detail};
 use crate::store::{ReadError, Reader};
 
 /// A judged row.
@@ -72,21 +73,140 @@ pub struct ScoreBucket {
     pub n_anomalous: u64,
 }
 
+/// A judged row where it lies in the store.
+#[derive(Debug, Clone, Copy)]
+pub struct ScoreRef<'a> {
+    /// Event time of the row.
+    pub at: Timestamp,
+    /// From nothing later than this row; 1.0 is the notable level.
+    pub live_score: f64,
+    /// Issued after the settle delay; none until then.
+    pub settled_score: Option<f64>,
+    /// What the decision rule has gathered.
+    pub evidence: f64,
+    /// Share of calibration scores at least as high.
+    pub p_value: f64,
+    /// Mean squared residual; none while the member is off.
+    pub autoencoder_error: Option<f64>,
+    /// Mean squared residual; none while the member is off.
+    pub pca_error: Option<f64>,
+    /// Smoothed squared z-score.
+    pub baseline_error: f64,
+    /// True while an alert is open on this row.
+    pub is_anomalous: bool,
+    judge: Option<&'a Judge>,
+    detail: DetailBytes<'a>,
+}
+
+impl<'a> ScoreRef<'a> {
+    /// Channels of the model that judged the row; none when it is not kept any more.
+    pub fn channels(&self) -> Option<&'a [ChannelName]> {
+        self.judge?.channels.as_deref()
+    }
+
+    /// The channel with the largest contribution.
+    pub fn top_channel(&self) -> Option<&'a ChannelName> {
+        self.channels()?.get(self.detail.largest()?)
+    }
+
+    /// The model that judged the row.
+    pub fn model_id(&self) -> Option<&'a str> {
+        Some(&self.judge?.model_id)
+    }
+
+    /// Share of the score owed to each channel of that model, sums to 1.
+    pub fn contributions(&self) -> impl Iterator<Item = f32> + 'a {
+        self.detail.contributions()
+    }
+
+    /// What the members would have expected, in the sender's unit, by channel of the model.
+    pub fn expected(&self) -> impl Iterator<Item = f64> + 'a {
+        self.detail.expected()
+    }
+
+    /// The row, kept.
+    pub fn view(&self) -> ScoreView {
+        ScoreView {
+            at: self.at,
+            live_score: self.live_score,
+            settled_score: self.settled_score,
+            evidence: self.evidence,
+            p_value: self.p_value,
+            autoencoder_error: self.autoencoder_error,
+            pca_error: self.pca_error,
+            baseline_error: self.baseline_error,
+            is_anomalous: self.is_anomalous,
+            top_channel: self.top_channel().cloned(),
+            model_id: self.model_id().map(str::to_owned),
+            contributions: self.contributions().collect(),
+            member_contributions: self.detail.member_contributions().collect(),
+            expected: self.expected().collect(),
+        }
+    }
+}
+
 macro_rules! select_scores {
     ($order:literal) => {
         concat!(
-            "SELECT s.at_ms, live_score, settled_score, evidence, p_value, autoencoder_error, pca_error, ",
-            "baseline_error, is_anomalous, detail FROM scores AS s LEFT JOIN settled_scores AS t ",
-            "ON t.series_id = s.series_id AND t.at_ms = s.at_ms ",
-            "WHERE s.series_id = ?1 AND s.at_ms >= ?2 AND s.at_ms < ?3 ORDER BY s.at_ms ",
+            "SELECT at_ms, live_score, evidence, p_value, autoencoder_error, pca_error, baseline_error, is_anomalous, ",
+            "detail FROM scores WHERE series_id = ?1 AND at_ms >= ?2 AND at_ms < ?3 ORDER BY at_ms ",
             $order,
             " LIMIT ?4"
         )
     };
 }
 
-const OLDEST_FIRST: &str = select_scores!("ASC");
-const NEWEST_FIRST: &str = select_scores!("DESC");
+/// All of the range: read no further than the scores go.
+macro_rules! select_settled {
+    ($order:literal) => {
+        concat!(
+            "SELECT at_ms, settled_score FROM settled_scores WHERE series_id = ?1 AND at_ms >= ?2 AND at_ms < ?3 ",
+            "ORDER BY at_ms ",
+            $order
+        )
+    };
+}
+
+const OLDEST_FIRST: [&str; 2] = [select_scores!("ASC"), select_settled!("ASC")];
+const NEWEST_FIRST: [&str; 2] = [select_scores!("DESC"), select_settled!("DESC")];
+
+/// The settled scores beside the rows of a range. Both come in the same order, so each is read once; a join would look
+/// each of them up.
+struct Settled<'s> {
+    rows: Rows<'s>,
+    next: Option<(i64, f64)>,
+    newest_first: bool,
+}
+
+impl<'s> Settled<'s> {
+    fn new(rows: Rows<'s>, newest_first: bool) -> Result<Self, ReadError> {
+        let mut settled = Self { rows, next: None, newest_first };
+        settled.advance()?;
+        Ok(settled)
+    }
+
+    fn advance(&mut self) -> Result<(), ReadError> {
+        self.next = match self.rows.next()? {
+            Some(row) => Some((row.get(0)?, row.get(1)?)),
+            None => None,
+        };
+        Ok(())
+    }
+
+    /// The settled score of a row, asked for in the order of the range.
+    fn of(&mut self, at_ms: i64) -> Result<Option<f64>, ReadError> {
+        while let Some((next_ms, settled_score)) = self.next {
+            if next_ms == at_ms {
+                return Ok(Some(settled_score));
+            }
+            if (next_ms > at_ms) != self.newest_first {
+                return Ok(None);
+            }
+            self.advance()?;
+        }
+        Ok(None)
+    }
+}
 
 /// Raw rows summed up. The settled scores are joined bucket by bucket, not row by row.
 const RAW_BUCKETS: &str = "SELECT s.at_ms / ?4 * ?4 AS bucket_ms, count(*) AS n_rows, min(live_score) AS live_min, \
@@ -164,10 +284,12 @@ impl Sums {
 }
 
 /// A model that judged from a row on, with its channels.
+#[derive(Debug)]
 pub(super) struct Judge {
     pub(super) from_ms: i64,
     model_id: String,
-    pub(super) channels: Vec<ChannelName>,
+    /// None when it is not kept any more.
+    pub(super) channels: Option<Vec<ChannelName>>,
 }
 
 impl Reader {
@@ -176,32 +298,39 @@ impl Reader {
     /// # Errors
     /// When there is no such series, or the store cannot be read.
     pub async fn scores(&self, series: &SeriesId, query: &RowQuery) -> Result<Vec<ScoreView>, ReadError> {
-        let mut views = Vec::new();
-        self.each_score(series, query, |view| views.push(view)).await?;
-        Ok(views)
+        self.each_score(series, query, Vec::new(), |views, row| views.push(row.view())).await
     }
 
-    /// As [`Reader::scores`], each row shown as it is read: the next ones are read meanwhile.
+    /// As [`Reader::scores`], each row shown to `see` as it is read, on a thread that may block. What has been `seen`
+    /// comes back in the end; once nobody waits for that, no more rows are read.
     ///
     /// # Errors
     /// As [`Reader::scores`]; some rows may have been shown by then.
-    pub async fn each_score(
+    pub async fn each_score<T: Send + 'static>(
         &self,
         series: &SeriesId,
         query: &RowQuery,
-        mut see: impl FnMut(ScoreView),
-    ) -> Result<(), ReadError> {
+        mut seen: T,
+        mut see: impl FnMut(&mut T, &ScoreRef<'_>) + Send + 'static,
+    ) -> Result<T, ReadError> {
         let number = self.series_number(series).await?;
         let judges = self.judges(number).await?;
         let (start_ms, end_ms) = query.bounds_ms();
-        let text = if query.newest_first { NEWEST_FIRST } else { OLDEST_FIRST };
-        let mut rows = sqlx::query(text).bind(number).bind(start_ms).bind(end_ms).bind(query.limit).fetch(&self.pool);
-        let mut n_seen = 0;
-        while let Some(row) = next_row(&mut rows, n_seen).await? {
-            see(view(&row, &judges)?);
-            n_seen += 1;
-        }
-        Ok(())
+        let RowQuery { limit, newest_first, .. } = *query;
+        let [scores, settled] = if newest_first { NEWEST_FIRST } else { OLDEST_FIRST };
+        let read = move |connection: &mut Connection, wanted: &Wanted| {
+            // Both statements see the same commit.
+            let snapshot = connection.transaction()?;
+            let mut statement = snapshot.prepare_cached(settled)?;
+            let mut settled = Settled::new(statement.query((number, start_ms, end_ms))?, newest_first)?;
+            each_row(&snapshot, scores, (number, start_ms, end_ms, limit), wanted, |row| {
+                let at_ms = row.get(0)?;
+                see(&mut seen, &score(row, settled.of(at_ms)?, &judges)?);
+                Ok(())
+            })?;
+            Ok(seen)
+        };
+        self.rows.ask(read).await
     }
 
     /// Judged rows of `[start, end)` in buckets of `step_ms`, oldest first, empty buckets left out. Steps of a minute
@@ -274,7 +403,7 @@ impl Reader {
         .await?;
         rows.into_iter()
             .map(|(from_ms, model_id, channels)| {
-                let channels = channels.map_or(Ok(Vec::new()), |text| json_from("models", &text))?;
+                let channels = channels.map(|text| json_from("models", &text)).transpose()?;
                 Ok(Judge { from_ms, model_id, channels })
             })
             .collect()
@@ -299,25 +428,20 @@ fn join(sums: Vec<Sums>, settled: &HashMap<i64, f64>) -> Vec<ScoreBucket> {
         .collect()
 }
 
-fn view(row: &sqlx::sqlite::SqliteRow, judges: &[Judge]) -> Result<ScoreView, ReadError> {
-    let at_ms: i64 = row.try_get(0)?;
-    let detail = decode_detail(row.try_get(9)?).map_err(|detail| ReadError::DamagedRow { table: "scores", detail })?;
-    let judge = judges[..judges.partition_point(|j| j.from_ms <= at_ms)].last();
-    let largest = detail.contributions.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map(|(index, _)| index);
-    Ok(ScoreView {
+fn score<'a>(row: &'a Row<'_>, settled_score: Option<f64>, judges: &'a [Judge]) -> Result<ScoreRef<'a>, ReadError> {
+    let at_ms: i64 = row.get(0)?;
+    let damaged = |detail| ReadError::DamagedRow { table: "scores", detail };
+    Ok(ScoreRef {
         at: Timestamp::from_ms(at_ms),
-        live_score: row.try_get(1)?,
-        settled_score: row.try_get(2)?,
-        evidence: row.try_get(3)?,
-        p_value: row.try_get(4)?,
-        autoencoder_error: row.try_get(5)?,
-        pca_error: row.try_get(6)?,
-        baseline_error: row.try_get(7)?,
-        is_anomalous: row.try_get(8)?,
-        top_channel: judge.zip(largest).and_then(|(judge, index)| judge.channels.get(index).cloned()),
-        model_id: judge.map(|judge| judge.model_id.clone()),
-        contributions: detail.contributions,
-        member_contributions: detail.member_contributions,
-        expected: detail.expected,
+        live_score: row.get(1)?,
+        settled_score,
+        evidence: row.get(2)?,
+        p_value: row.get(3)?,
+        autoencoder_error: row.get(4)?,
+        pca_error: row.get(5)?,
+        baseline_error: row.get(6)?,
+        is_anomalous: row.get(7)?,
+        judge: judges[..judges.partition_point(|judge| judge.from_ms <= at_ms)].last(),
+        detail: decode_detail(blob(row, 8)?).map_err(damaged)?,
     })
 }
