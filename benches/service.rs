@@ -28,10 +28,11 @@ use common::service::Service;
 use common::{CHANNELS, NOON_MS, argument, frame, number, payload, quantile, score};
 use kilter::bundle::{FitInput, fit};
 use kilter::detector::{DetectorSpec, Member};
-use kilter::pipeline::Outcome;
+use kilter::pipeline::{Outcome, SettledRow, TakeOver};
 use kilter::series::{ChannelName, SeriesId, Timestamp};
-use kilter::store::{RowQuery, Store, StoreConfig};
+use kilter::store::{NewModel, RowQuery, Store, StoreConfig};
 use kilter::verdict::StuckSpec;
+use sha2::{Digest, Sha256};
 
 /// An entry of the configuration: rows of JSON with a time, the detector of the issue.
 fn entry(broker: u16, warm_up: usize, more: &str) -> String {
@@ -414,7 +415,7 @@ fn judged(series: &SeriesId, at_ms: i64) -> [Outcome; 2] {
     [Outcome::Frame { series: series.clone(), frame: frame(at_ms) }, Outcome::Score { series, score: score(at_ms, 2) }]
 }
 
-/// A year of a series by the minute, committed as the service does.
+/// A year of a series by the minute, committed as the service does: judged by one model, all scores settled.
 fn year(dir: &Path) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
@@ -428,9 +429,26 @@ fn year(dir: &Path) {
         })
         .collect();
     let minutes: Vec<i64> = (0..525_600).map(|minute| NOON_MS - 525_600 * 60_000 + minute * 60_000).collect();
+    let from = Timestamp::from_ms(minutes[0]);
+    let bundle = b"a year of minutes".to_vec();
+    let model = NewModel {
+        id: Sha256::digest(&bundle)[..8].iter().map(|byte| format!("{byte:02x}")).collect(),
+        series: None,
+        trained_to: from,
+        bundle,
+        channels: (0..CHANNELS).filter_map(|c| ChannelName::parse(&format!("channel_{c}")).ok()).collect(),
+        members: Vec::new(),
+        provenance: serde_json::Value::Null,
+    };
+    runtime.block_on(store.save_bundle(&model)).expect("a model");
+    first.push(Outcome::TakeOver(TakeOver { series: series.clone(), model_id: model.id, from, from_row: 0 }));
     for part in minutes.chunks(2_000) {
         let mut outcomes = std::mem::take(&mut first);
-        outcomes.extend(part.iter().flat_map(|at| judged(&series, *at)));
+        for at_ms in part {
+            outcomes.extend(judged(&series, *at_ms));
+            let settled = SettledRow { at: Timestamp::from_ms(*at_ms), settled_score: 0.25 };
+            outcomes.push(Outcome::Settled { series: series.clone(), settled });
+        }
         runtime.block_on(store.commit(&outcomes)).expect("a commit");
     }
     runtime.block_on(store.close()).expect("it closes");
@@ -444,6 +462,16 @@ fn queries() {
     while service.get("/healthz").is_none() {
         std::thread::sleep(Duration::from_millis(50));
     }
+    // At first it judges the kept rows again, which is no part of an answer.
+    let mut spent = service.usage().0;
+    loop {
+        std::thread::sleep(Duration::from_millis(500));
+        let now = service.usage().0;
+        if now - spent < 0.02 {
+            break;
+        }
+        spent = now;
+    }
     // 2025-11-24T12:00:00Z to 2026-11-24T12:00:00Z.
     let year = "start=2025-11-24T12:00:00Z&end=2026-11-24T12:00:00Z";
     for (what, path) in [
@@ -452,8 +480,14 @@ fn queries() {
         ("a year of scores in 1,000 points", format!("/api/v1/series/year/scores?step=9h&{year}")),
         ("a year of readings in 1,000 points", format!("/api/v1/series/year/readings?step=9h&{year}")),
     ] {
+        let before = service.usage().0;
         let (seconds, bytes) = service.seconds_of(&path);
-        println!("{what} over HTTP: {:.1} ms, {} KiB", seconds * 1e3, bytes / 1024);
+        let processor_ms = (service.usage().0 - before) * 1e3 / 6.0;
+        println!(
+            "{what} over HTTP: {:.1} ms (median of 5), {processor_ms:.0} ms of processor, {} KiB",
+            seconds * 1e3,
+            bytes / 1024
+        );
     }
 }
 
