@@ -149,6 +149,11 @@ impl Browser {
         lines.filter(|line| line["level"] != "INFO").map(|line| line["message"].to_string()).collect()
     }
 
+    /// The same, without the lines that hold a text.
+    pub(crate) fn complaints_beside(&self, expected: &str) -> Vec<String> {
+        self.complaints().into_iter().filter(|line| !line.contains(expected)).collect()
+    }
+
     /// Serious findings of axe-core.
     pub(crate) fn barriers(&self) -> Vec<String> {
         self.run(AXE);

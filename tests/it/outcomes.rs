@@ -7,8 +7,7 @@ use kilter::verdict::{
 };
 use kilter::windowing::OpenRow;
 
-/// 2026-11-24T12:00:00Z.
-pub(crate) const NOON_MS: i64 = 1_795_521_600_000;
+pub(crate) use crate::served::NOON_MS;
 
 pub(crate) fn series(name: &str) -> SeriesId {
     SeriesId::parse(name).unwrap()

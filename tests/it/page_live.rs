@@ -206,8 +206,7 @@ fn a_machine_is_looked_at_closely_and_a_cut_server_is_caught_up_with() {
     browser.picture("live-10-caught-up-desk-dark");
     assert_never_reloaded(&browser);
     let refused = "net::ERR_";
-    let complaints: Vec<_> = browser.complaints().into_iter().filter(|line| !line.contains(refused)).collect();
-    assert_eq!(complaints, Vec::<String>::new(), "beside the refused connections");
+    assert_eq!(browser.complaints_beside(refused), Vec::<String>::new(), "beside the refused connections");
 }
 
 /// What judges the machine: the training curve, what it would see, its skill against the PCA, and the latent map.

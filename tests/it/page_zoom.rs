@@ -3,12 +3,12 @@
 //! What is drawn is read from uPlot itself: its data, and the pixels of its canvas. Needs `chromium` and
 //! `chromedriver`; pictures are left in the target directory under `tmp/page`.
 
-use kilter::pipeline::{Outcome, ScoreRow};
+use kilter::pipeline::Outcome;
 use kilter::series::{Cell, Frame, Timestamp};
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, wait_for};
-use crate::served::{PUMP, Served, at, model, name, opened, resolved, row};
+use crate::served::{PUMP, Served, at, model, name, opened, resolved, row, score};
 
 const MINUTES: i64 = 365 * 24 * 60;
 /// The minute of the one reading that is far off.
@@ -29,19 +29,7 @@ fn reading(n: i64) -> [Outcome; 2] {
     let cell = if is_held { Cell::Held } else { Cell::Measured };
     let frame =
         Frame { at: minute(n), values: vec![50.0 + 10.0 * day, temperature], cells: vec![Cell::Measured, cell] };
-    let score = ScoreRow {
-        at: minute(n),
-        live_score: if is_spike { 7.0 } else { 0.2 },
-        evidence: 0.1,
-        p_value: 0.5,
-        autoencoder_error: Some(1.0),
-        pca_error: None,
-        baseline_error: 0.5,
-        is_anomalous: false,
-        contributions: vec![0.75, 0.25],
-        member_contributions: vec![1.0],
-        expected: vec![50.0 + 10.0 * day, 20.0 + 3.0 * day],
-    };
+    let score = score(minute(n), if is_spike { 7.0 } else { 0.2 }, [50.0 + 10.0 * day, 20.0 + 3.0 * day]);
     [Outcome::Frame { series: name(PUMP), frame }, Outcome::Score { series: name(PUMP), score }]
 }
 
@@ -122,10 +110,8 @@ fn drag_about(browser: &Browser, at_s: f64) -> f64 {
     browser.run("return window.painted").as_f64().unwrap()
 }
 
-/// What went wrong in the page; that this test reads pixels is no fault of it.
-fn complaints(browser: &Browser) -> Vec<String> {
-    browser.complaints().into_iter().filter(|line| !line.contains("getImageData")).collect()
-}
+/// The browser's advice to who reads pixels, as these tests do: no fault of the page.
+const ADVICE: &str = "getImageData";
 
 #[test]
 #[ignore = "needs chromium, and fills a year"]
@@ -177,7 +163,7 @@ fn a_year_is_zoomed_down_to_single_readings_and_no_spike_disappears() {
     for pair in n_measured.windows(2).filter(|pair| pair[1].0 < held[0]) {
         assert_eq!(pair[1].0 - pair[0].0, 60.0, "every minute is there");
     }
-    assert_eq!(complaints(&browser), Vec::<String>::new());
+    assert_eq!(browser.complaints_beside(ADVICE), Vec::<String>::new());
 }
 
 #[test]
@@ -231,7 +217,7 @@ fn gaps_are_gaps_and_alerts_are_ranges() {
     assert_ne!(inside[3], 0, "the range of the alert is shaded");
     assert_eq!((&before[3], &after[3]), (&json!(0), &json!(0)), "and nothing beside it: {before} {after}");
     browser.picture("gap-and-alert-desk-light");
-    assert_eq!(complaints(&browser), Vec::<String>::new());
+    assert_eq!(browser.complaints_beside(ADVICE), Vec::<String>::new());
 }
 
 #[test]
@@ -267,5 +253,5 @@ fn a_drag_is_not_disturbed_by_new_rows() {
     let range = browser.run("return new URLSearchParams(location.hash.split('?')[1]).get('from')");
     let from_ms: f64 = range.as_str().unwrap().parse().unwrap();
     assert!((at(0).as_ms() as f64..at(400).as_ms() as f64).contains(&from_ms), "{range}");
-    assert_eq!(complaints(&browser), Vec::<String>::new());
+    assert_eq!(browser.complaints_beside(ADVICE), Vec::<String>::new());
 }

@@ -207,6 +207,23 @@ pub(crate) fn state(series: &str, state: SeriesState, row: i64, reason: &str) ->
     Outcome::State { series: name(series), state, at: at(row), reason: reason.to_owned() }
 }
 
+/// A quiet row of two channels, judged by the autoencoder.
+pub(crate) fn score(at: Timestamp, live_score: f64, expected: [f64; 2]) -> ScoreRow {
+    ScoreRow {
+        at,
+        live_score,
+        evidence: 0.1,
+        p_value: 0.5,
+        autoencoder_error: Some(1.0),
+        pca_error: None,
+        baseline_error: 0.5,
+        is_anomalous: false,
+        contributions: vec![0.75, 0.25],
+        member_contributions: vec![1.0],
+        expected: expected.to_vec(),
+    }
+}
+
 /// Row `row` of a series: load is the row number, temperature is missing on every tenth; the live score is 0.2, and 5
 /// on every hundredth.
 pub(crate) fn row(series: &str, row: i64) -> [Outcome; 2] {
@@ -216,19 +233,8 @@ pub(crate) fn row(series: &str, row: i64) -> [Outcome; 2] {
         values: vec![row as f64, if is_missing { 0.0 } else { 20.0 }],
         cells: vec![Cell::Measured, if is_missing { Cell::Missing } else { Cell::Held }],
     };
-    let score = ScoreRow {
-        at: at(row),
-        live_score: if row % 100 == 50 { 5.0 } else { 0.2 },
-        evidence: 0.1,
-        p_value: 0.5,
-        autoencoder_error: Some(1.0),
-        pca_error: None,
-        baseline_error: 0.5,
-        is_anomalous: false,
-        contributions: vec![0.75, 0.25],
-        member_contributions: vec![1.0],
-        expected: vec![row as f64 + 0.5, 21.0],
-    };
+    let live_score = if row % 100 == 50 { 5.0 } else { 0.2 };
+    let score = score(at(row), live_score, [row as f64 + 0.5, 21.0]);
     [Outcome::Frame { series: name(series), frame }, Outcome::Score { series: name(series), score }]
 }
 
