@@ -10,7 +10,7 @@ use crate::store::CommitError;
 use crate::store::blob::{encode_cells, encode_i32s, encode_values};
 
 const CLOSED: ManyRows = ManyRows {
-    head: "INSERT INTO frames (series_id, at_ms, channel_values, cells) VALUES",
+    head: "INSERT OR FAIL INTO frames (series_id, at_ms, channel_values, cells) VALUES",
     n_columns: 4,
     tail: "ON CONFLICT DO NOTHING",
 };

@@ -15,6 +15,10 @@ const ROWS_MAX: usize = 512;
 const BINDS_MAX: usize = 32_766;
 
 /// A statement over any number of rows: `head (?,…),(?,…) tail`.
+///
+/// Statements are written `OR FAIL` where SQLite lets them be. One that may abort half-way through its rows copies every
+/// page that it is about to touch, so that it can be undone alone, which costs as much as all else it does: 5.4 µs a score
+/// row instead of 2.8. Nothing needs that here, because a fault in any statement takes the whole transaction with it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ManyRows {
     /// Up to and including `VALUES`.

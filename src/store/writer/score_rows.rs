@@ -8,20 +8,20 @@ use crate::store::CommitError;
 use crate::store::blob::encode_detail;
 
 const LIVE: ManyRows = ManyRows {
-    head: "INSERT INTO scores (series_id, at_ms, live_score, evidence, p_value, autoencoder_error, pca_error, \
+    head: "INSERT OR FAIL INTO scores (series_id, at_ms, live_score, evidence, p_value, autoencoder_error, pca_error, \
            baseline_error, is_anomalous, detail) VALUES",
     n_columns: 10,
     tail: "ON CONFLICT DO NOTHING",
 };
 
 const SETTLED: ManyRows = ManyRows {
-    head: "INSERT INTO settled_scores (series_id, at_ms, settled_score) VALUES",
+    head: "INSERT OR FAIL INTO settled_scores (series_id, at_ms, settled_score) VALUES",
     n_columns: 3,
     tail: "ON CONFLICT DO NOTHING",
 };
 
 const LATENTS: ManyRows = ManyRows {
-    head: "INSERT INTO latents (series_id, at_ms, latent) VALUES",
+    head: "INSERT OR FAIL INTO latents (series_id, at_ms, latent) VALUES",
     n_columns: 3,
     tail: "ON CONFLICT DO NOTHING",
 };

@@ -7,26 +7,26 @@ use super::rows::{ManyRows, Texts, execute_rows};
 use crate::store::CommitError;
 
 const NEW_SERIES: ManyRows = ManyRows {
-    head: "INSERT INTO series (id, name, first_at_ms, state_at_ms) VALUES",
+    head: "INSERT OR FAIL INTO series (id, name, first_at_ms, state_at_ms) VALUES",
     n_columns: 4,
     tail: "ON CONFLICT DO NOTHING",
 };
 
 const NEW_CHANNELS: ManyRows = ManyRows {
-    head: "INSERT INTO channels (series_id, channel_index, name) VALUES",
+    head: "INSERT OR FAIL INTO channels (series_id, channel_index, name) VALUES",
     n_columns: 3,
     tail: "ON CONFLICT DO NOTHING",
 };
 
 const PROGRESS: ManyRows = ManyRows {
-    head: "UPDATE series SET last_closed_ms = v.column2, n_closed = v.column3, last_scored_ms = v.column4, \
+    head: "UPDATE OR FAIL series SET last_closed_ms = v.column2, n_closed = v.column3, last_scored_ms = v.column4, \
            last_settled_ms = v.column5 FROM (VALUES",
     n_columns: 5,
     tail: ") AS v WHERE series.id = v.column1",
 };
 
 const STATES: ManyRows = ManyRows {
-    head: "UPDATE series SET state = v.column2, state_reason = v.column4, \
+    head: "UPDATE OR FAIL series SET state = v.column2, state_reason = v.column4, \
            state_at_ms = CASE WHEN state = v.column2 AND state_at_ms > 0 THEN state_at_ms ELSE v.column3 END FROM (VALUES",
     n_columns: 4,
     tail: ") AS v WHERE series.id = v.column1 AND v.column3 >= series.state_at_ms",
