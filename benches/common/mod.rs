@@ -24,6 +24,13 @@ pub(crate) fn number(name: &str, default: &str) -> usize {
     argument(name, default).parse().unwrap_or_else(|_| panic!("{name} takes a number"))
 }
 
+/// Processor seconds of a process so far, by the system's count of ticks.
+pub(crate) fn processor_seconds(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    [11, 12].iter().filter_map(|i| fields.get(*i)?.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
 /// One JSON object for one row of one series: coupled waves with noise; a fault adds to the first channel.
 pub(crate) fn payload(series: usize, row: usize, at_ms: i64, channels: usize, fault: f64) -> String {
     let noise = |channel: usize| ((row * 7919 + series * 104_729 + channel * 1_299_709) % 1000) as f64 / 2500.0;

@@ -134,6 +134,11 @@ impl Mosquitto {
         }
         Self { child, port, _dir: dir }
     }
+
+    /// Processor seconds so far.
+    pub(crate) fn seconds(&self) -> f64 {
+        super::processor_seconds(self.child.id())
+    }
 }
 
 impl Drop for Mosquitto {

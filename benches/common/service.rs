@@ -73,13 +73,17 @@ impl Service {
     pub(crate) fn usage(&self) -> (f64, f64) {
         let read =
             |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap_or_default();
-        let stat = read("stat");
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |i: usize| fields.get(i).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
         let resident = read("status");
         let line = resident.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());
-        ((ticks(11) + ticks(12)) / 100.0, kib.unwrap_or(0.0) / 1024.0)
+        (super::processor_seconds(self.child.id()), kib.unwrap_or(0.0) / 1024.0)
+    }
+
+    /// Bytes handed to the disk so far.
+    pub(crate) fn bytes_written(&self) -> f64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/io", self.child.id())).unwrap_or_default();
+        let bytes = text.lines().find_map(|line| line.strip_prefix("write_bytes: "));
+        bytes.and_then(|bytes| bytes.parse().ok()).unwrap_or(0.0)
     }
 
     /// Processor seconds so far by name of the thread.
