@@ -8,7 +8,7 @@ use crate::verdict::{Alert, SeriesState, Transition};
 use crate::windowing::OpenRow;
 
 /// One judged row of a series, as stored. Written once, never rewritten.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScoreRow {
     /// Event time of the row.
     pub at: Timestamp,
@@ -35,7 +35,7 @@ pub struct ScoreRow {
 }
 
 /// The settled score of an earlier row, issued once the settle delay has passed.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SettledRow {
     /// Event time of the row that the score belongs to.
     pub at: Timestamp,

@@ -211,6 +211,10 @@ impl Trainer {
         let mut gathered = vec![(own, channels, self.unlearned(&wanted.series, &wanted.excluded, job).await?)];
         let (rows_each, _) = pool_size(spec, peers.len() + 1);
         let newest = RowQuery { start: Some(wanted.from), ..last_rows(wanted.to, rows_each as u32) };
+        if !peers.is_empty() {
+            // All at once instead of one transaction a peer; a fault shows where they are read.
+            let _ = self.store.sort_in_all().await;
+        }
         for peer in peers {
             let mut frames = self.store.reader().frames(&peer.series, &newest).await.map_err(unreadable)?;
             frames.reverse();

@@ -24,6 +24,9 @@ const REST_LONGEST: Duration = Duration::from_millis(8);
 const RESTING_MESSAGES: std::ops::Range<usize> = 17..512;
 const FULL_LOAD: f64 = 20_000.0;
 
+/// Rows of large fleets wait for company in the store, at most twice as long as this.
+const WAIT: Duration = Duration::from_secs(10);
+
 /// First and longest wait before a failed commit is tried again.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_LONGEST: Duration = Duration::from_secs(5);
@@ -62,7 +65,22 @@ impl WriterTask {
     pub(super) async fn run(mut self) -> Result<(), CommitError> {
         let mut taken = Vec::with_capacity(BATCHES_JOINED_MAX);
         let mut last_end = Instant::now();
-        while self.batches.recv_many(&mut taken, BATCHES_JOINED_MAX).await > 0 {
+        let (mut looked, mut newest) = (tokio::time::Instant::now(), 0);
+        loop {
+            let look = looked + WAIT;
+            let received = tokio::time::timeout_at(look, self.batches.recv_many(&mut taken, BATCHES_JOINED_MAX)).await;
+            if tokio::time::Instant::now() >= look {
+                looked = tokio::time::Instant::now();
+                match self.store.sort_in_until(newest).await {
+                    Ok(now) => newest = now,
+                    Err(fault) => tracing::debug!(%fault, "rows wait on"),
+                }
+            }
+            match received {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(_) => continue,
+            }
             let mut outcomes: Vec<Outcome> = Vec::new();
             let mut acks = Vec::new();
             let mut fits = Vec::new();
@@ -98,7 +116,6 @@ impl WriterTask {
                 tokio::time::sleep((n_messages as u32 * REST_PER_MESSAGE).min(REST_LONGEST)).await;
             }
         }
-        Ok(())
     }
 
     /// Commits, trying again for as long as the cause may go away. Nothing is acknowledged meanwhile, so nothing is lost.

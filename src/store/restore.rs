@@ -101,6 +101,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read, or holds damaged rows.
     pub async fn restore(&self) -> Result<Vec<RestoredSeries>, ReadError> {
+        self.sort_in_all().await?;
         // One snapshot for all the questions.
         let mut snapshot = self.reader().pool.begin().await?;
         let conn = &mut *snapshot;

@@ -53,6 +53,7 @@ const HOUSE: &[(&str, u8, &[&str])] = &[
             "tokio",
             "serde",
             "serde_json",
+            "postcard",
             "sha2",
             "thiserror",
             "tracing",

@@ -7,6 +7,7 @@ mod adaptation;
 mod alerts;
 mod allocation;
 mod architecture;
+mod arrivals;
 mod batching;
 mod browser;
 mod budgets;

@@ -16,7 +16,7 @@ use sqlx::{ConnectOptions, Connection, Executor};
 use crate::outcomes::{NOON_MS, at, channel, frame, rows, score, series, transition};
 
 /// Every row of every table, as text; ids of transitions left out, since they count attempts too.
-async fn dump(path: &Path) -> Vec<String> {
+pub(crate) async fn dump(path: &Path) -> Vec<String> {
     let mut conn = sqlx::sqlite::SqliteConnectOptions::new().filename(path).connect().await.unwrap();
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_sqlx%' ESCAPE '\\' \
@@ -331,6 +331,27 @@ async fn a_full_disk_stops_the_batch_whole_and_goes_on_when_there_is_room() {
     let store = Store::open(&StoreConfig::in_dir(dir.path())).await.unwrap();
     assert_eq!(store.commit(&batch).await.unwrap().n_frames, 9_950);
     store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_row_that_the_store_refuses_takes_its_whole_batch_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = StoreConfig::in_dir(dir.path());
+    let store = Store::open(&config).await.unwrap();
+    store.commit(&rows("pump", 0, 5)).await.unwrap();
+    let before = dump(config.url.path()).await;
+    // SQLite stores not-a-number as null, which the column refuses; rows stand before and after it in one statement.
+    let mut batch = rows("fan", 0, 1000);
+    let bad = batch.iter_mut().filter_map(|outcome| match outcome {
+        Outcome::Score { score, .. } => Some(&mut score.live_score),
+        _ => None,
+    });
+    *bad.into_iter().nth(300).unwrap() = f64::NAN;
+    let error = store.commit(&batch).await.unwrap_err();
+    assert!(matches!(error, CommitError::Refused { .. }), "{error}");
+    assert_eq!(error.reaction(), Reaction::Stop);
+    assert_eq!(dump(config.url.path()).await, before);
+    assert_eq!(store.commit(&rows("fan", 0, 1000)).await.unwrap().n_scores, 999);
 }
 
 #[tokio::test]

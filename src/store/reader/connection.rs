@@ -6,8 +6,9 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::SqlitePoolOptions;
 
 use super::rows::RowConnections;
-use crate::series::SeriesId;
+use crate::series::{SeriesId, Timestamp};
 use crate::store::connect::{found_version, known_version, not_usable, read_options};
+use crate::store::writer::WaitingRows;
 use crate::store::{OpenError, ReadError, StoreConfig};
 
 /// Asks the store. Cheap to clone; every clone shares the same few connections.
@@ -15,6 +16,8 @@ use crate::store::{OpenError, ReadError, StoreConfig};
 pub struct Reader {
     pub(in crate::store) pool: SqlitePool,
     pub(super) rows: RowConnections,
+    /// Rows that the writer of this store holds back; none for a reader without a writer.
+    waiting: Option<WaitingRows>,
 }
 
 impl Reader {
@@ -37,7 +40,13 @@ impl Reader {
         let pool = SqlitePoolOptions::new()
             .max_connections(config.read_connections.max(1))
             .connect_lazy_with(read_options(config));
-        Self { pool, rows: RowConnections::new(config) }
+        Self { pool, rows: RowConnections::new(config), waiting: None }
+    }
+
+    /// The reader of a store that is written: what the writer holds back of a series is sorted in before a question
+    /// about it.
+    pub(in crate::store) fn behind(self, waiting: WaitingRows) -> Self {
+        Self { waiting: Some(waiting), ..self }
     }
 
     async fn check(&self, path: &Path) -> Result<(), OpenError> {
@@ -55,8 +64,20 @@ impl Reader {
         self.pool.close().await;
     }
 
-    /// The number that stands for a series in the big tables.
+    /// The number that stands for a series in the big tables, whose rows of it are then complete.
     pub(in crate::store) async fn series_number(&self, series: &SeriesId) -> Result<i64, ReadError> {
+        self.series_number_until(series, None).await
+    }
+
+    /// The same where closed rows before `end` are enough.
+    pub(in crate::store) async fn series_number_until(
+        &self,
+        series: &SeriesId,
+        end: Option<Timestamp>,
+    ) -> Result<i64, ReadError> {
+        if let Some(waiting) = &self.waiting {
+            waiting.sort_in(series, end).await;
+        }
         sqlx::query_scalar("SELECT id FROM series WHERE name = ?")
             .bind(series.as_str())
             .fetch_optional(&self.pool)

@@ -93,7 +93,7 @@ impl Reader {
         mut seen: T,
         mut see: impl FnMut(&mut T, &Frame) + Send + 'static,
     ) -> Result<T, ReadError> {
-        let number = self.series_number(series).await?;
+        let number = self.series_number_until(series, query.end).await?;
         let (start_ms, end_ms) = query.bounds_ms();
         let text = if query.newest_first { NEWEST_FIRST } else { OLDEST_FIRST };
         let range = (number, start_ms, end_ms, query.limit);

@@ -183,6 +183,7 @@ impl Reader {
     /// # Errors
     /// When there is no such series, or the store cannot be read.
     pub async fn one_series(&self, series: &SeriesId) -> Result<SeriesRow, ReadError> {
+        self.series_number(series).await?;
         sqlx::query_as::<_, Columns>(ONE_SERIES)
             .bind(series.as_str())
             .fetch_optional(&self.pool)

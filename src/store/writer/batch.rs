@@ -149,6 +149,14 @@ impl<'a> Batch<'a> {
         &mut self.progress.entry(number).or_insert((start, start)).1
     }
 
+    /// Closed rows, live scores and settled scores that the store has not yet: rows of a series come in rising order.
+    pub(super) fn count_new(&self) -> (u64, u64, u64) {
+        let from = |number: &i64| self.progress.get(number).map_or_else(Progress::default, |(from, _)| *from);
+        let n_scores = self.scores.iter().filter(|(n, s)| from(n).last_scored_ms < Some(s.at.as_ms())).count();
+        let n_settled = self.settled.iter().filter(|(n, s)| from(n).last_settled_ms < Some(s.at.as_ms())).count();
+        (self.frames.len() as u64, n_scores as u64, n_settled as u64)
+    }
+
     /// Brings the writer's memory up to what is now committed.
     pub(super) fn remember(self, known: &mut Known) {
         for (number, series, _) in self.new_series {

@@ -1,8 +1,12 @@
 //! One batch of outcomes, one transaction.
 
+use std::sync::atomic::Ordering;
+
 use sqlx::SqliteConnection;
 
+use super::arrivals::{Arrivals, Arrived};
 use super::batch::Batch;
+use super::known::Progress;
 use super::rows::Texts;
 use super::{
     alert_rows, budget_rows, frame_rows, model, model_rows, power_rows, rollups, score_rows, series_rows, shift_rows,
@@ -35,8 +39,26 @@ impl Store {
         let mut conn = self.begin(&mut writer).await?;
         let writer = &mut *writer;
         let batch = Batch::sort(batch, &writer.known);
-        let committed = write(&mut conn, &mut writer.texts, &batch).await?;
+        let n_series = writer.known.numbers.len();
+        let (mut arrived, mut due) = (Arrived::default(), Vec::new());
+        let mut committed = write(&mut conn, &mut writer.texts, &batch).await?;
+        if Arrivals::are_wanted(n_series) {
+            arrived = Arrived::of(&batch)?;
+            due = writer.arrivals.due(n_series);
+            writer.arrivals.keep(&mut conn, &arrived).await?;
+            if !due.is_empty() {
+                writer.arrivals.sort_in(&mut conn, &mut writer.texts, &due).await?;
+                writer.arrivals.forget(&mut conn, &due).await?;
+            }
+            (committed.n_frames, committed.n_scores, committed.n_settled) = batch.count_new();
+        } else {
+            (committed.n_frames, committed.n_scores, committed.n_settled) =
+                write_rows(&mut conn, &mut writer.texts, &batch).await?;
+        }
         super::finish(&mut writer.connection, conn).await?;
+        let from = |number| batch.progress.get(&number).map_or_else(Progress::default, |(from, _)| *from);
+        writer.arrivals.remember(&due, arrived, from);
+        self.inner.waiting.store(writer.arrivals.n_series(), Ordering::Relaxed);
         batch.remember(&mut writer.known);
         if committed.n_transitions > 0 {
             self.inner.changes.send_modify(|n| *n += committed.n_transitions);
@@ -45,10 +67,10 @@ impl Store {
     }
 }
 
+/// All that is not a row.
 async fn write(conn: &mut SqliteConnection, texts: &mut Texts, batch: &Batch<'_>) -> Result<Committed, CommitError> {
     series_rows::write_new(conn, texts, batch).await?;
-    let n_frames = frame_rows::write(conn, texts, batch).await?;
-    let (n_scores, n_settled) = score_rows::write(conn, texts, batch).await?;
+    frame_rows::write_open(conn, texts, batch).await?;
     model::write_all(conn, batch).await?;
     alert_rows::keep_checkpoints(conn, batch).await?;
     power_rows::write(conn, batch).await?;
@@ -56,7 +78,20 @@ async fn write(conn: &mut SqliteConnection, texts: &mut Texts, batch: &Batch<'_>
     budget_rows::write(conn, batch).await?;
     model_rows::write(conn, texts, batch).await?;
     let n_transitions = alert_rows::write(conn, batch).await?;
+    series_rows::write_states(conn, texts, batch).await?;
+    Ok(Committed { n_transitions, ..Committed::default() })
+}
+
+/// Closed rows, their scores, what they sum up to and how far they go; returns how many closed rows, live scores and
+/// settled scores are new.
+pub(super) async fn write_rows(
+    conn: &mut SqliteConnection,
+    texts: &mut Texts,
+    batch: &Batch<'_>,
+) -> Result<(u64, u64, u64), CommitError> {
+    let n_frames = frame_rows::write_closed(conn, texts, batch).await?;
+    let (n_scores, n_settled) = score_rows::write(conn, texts, batch).await?;
     series_rows::write_progress(conn, texts, batch).await?;
     rollups::write(conn, texts, batch).await?;
-    Ok(Committed { n_frames, n_scores, n_settled, n_transitions })
+    Ok((n_frames, n_scores, n_settled))
 }

@@ -25,13 +25,21 @@ const OPEN: ManyRows = ManyRows {
 const FINISHED: ManyRows =
     ManyRows { head: "DELETE FROM open_rows WHERE (series_id, at_ms) IN (VALUES", n_columns: 2, tail: ")" };
 
-/// Writes closed and open rows; returns how many closed rows are new.
-pub(super) async fn write(
+/// Writes closed rows; returns how many are new.
+pub(super) async fn write_closed(
     conn: &mut SqliteConnection,
     texts: &mut Texts,
     batch: &Batch<'_>,
 ) -> Result<u64, CommitError> {
-    let n_new = execute_rows(conn, texts, &CLOSED, &batch.frames, |(n, frame), a| add_frame(*n, frame, a)).await?;
+    execute_rows(conn, texts, &CLOSED, &batch.frames, |(n, frame), a| add_frame(*n, frame, a)).await
+}
+
+/// Writes rows that are being filled, and takes those away that have closed.
+pub(super) async fn write_open(
+    conn: &mut SqliteConnection,
+    texts: &mut Texts,
+    batch: &Batch<'_>,
+) -> Result<(), CommitError> {
     let finished: Vec<_> = batch.finished.iter().collect();
     execute_rows(conn, texts, &FINISHED, &finished, |(number, at_ms), a| {
         a.add(*number)?;
@@ -44,7 +52,7 @@ pub(super) async fn write(
         a.add(encode_i32s(&row.heard_ms))
     })
     .await?;
-    Ok(n_new)
+    Ok(())
 }
 
 fn add_frame(number: i64, frame: &Frame, a: &mut SqliteArguments) -> Result<(), sqlx::error::BoxDynError> {

@@ -1,6 +1,7 @@
 //! The one connection that writes.
 
 mod alert_rows;
+mod arrivals;
 mod batch;
 mod budget_rows;
 mod commit;
@@ -22,7 +23,8 @@ mod silence_rows;
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, SqliteConnection};
 use tokio::sync::{Mutex, mpsc, watch};
@@ -37,6 +39,8 @@ pub(super) use rollups::{HOUR_MS, MINUTE_MS};
 
 use super::connect::{checkpoint_pages, found_version, migrate, not_usable, write_options};
 use super::{CommitError, DiskRoom, OpenError, Reader, StoreConfig};
+use crate::series::{SeriesId, Timestamp};
+use arrivals::Arrivals;
 use known::Known;
 use rows::Texts;
 
@@ -51,6 +55,8 @@ struct Inner {
     config: StoreConfig,
     reader: Reader,
     writer: Mutex<Writer>,
+    /// Series with rows that wait to be sorted in.
+    waiting: AtomicUsize,
     changes: watch::Sender<u64>,
     /// Who wants to know what people do.
     watchers: std::sync::Mutex<Vec<mpsc::UnboundedSender<Deed>>>,
@@ -65,6 +71,7 @@ struct Writer {
     /// transaction opens another.
     connection: Option<SqliteConnection>,
     known: Known,
+    arrivals: Arrivals,
     texts: Texts,
     /// Pages of write-ahead log after which the connection writes it back.
     checkpoint_pages: u32,
@@ -81,18 +88,28 @@ impl Store {
         let mut conn = write_options(config, true).connect().await.map_err(|e| not_usable(path, e))?;
         found_version(&mut conn, path).await?;
         migrate(&mut conn, path).await?;
-        let known = Known::load(&mut conn).await.map_err(|e| not_usable(path, e))?;
-        let writer =
-            Writer { connection: Some(conn), known, texts: Texts::default(), checkpoint_pages: checkpoint_pages(0) };
-        let inner = Inner {
+        let mut known = Known::load(&mut conn).await.map_err(|e| not_usable(path, e))?;
+        let unusable = |cause| OpenError::Unusable { path: path.to_owned(), cause };
+        if arrivals::sort_in_leftovers(&mut conn, &known).await.map_err(unusable)? {
+            known = Known::load(&mut conn).await.map_err(|e| not_usable(path, e))?;
+        }
+        let writer = Writer {
+            connection: Some(conn),
+            known,
+            arrivals: Arrivals::default(),
+            texts: Texts::default(),
+            checkpoint_pages: checkpoint_pages(0),
+        };
+        let inner = Arc::new_cyclic(|inner| Inner {
             config: config.clone(),
-            reader: Reader::lazily(config),
+            reader: Reader::lazily(config).behind(WaitingRows { inner: Weak::clone(inner) }),
             writer: Mutex::new(writer),
+            waiting: AtomicUsize::new(0),
             changes: watch::Sender::new(0),
             watchers: std::sync::Mutex::default(),
             _lock: lock,
-        };
-        Ok(Self { inner: Arc::new(inner) })
+        });
+        Ok(Self { inner })
     }
 
     /// Asks the same database, on connections of its own.
@@ -111,6 +128,7 @@ impl Store {
     /// When the log cannot be written back; nothing committed is lost by that.
     pub async fn close(&self) -> Result<(), CommitError> {
         self.inner.reader.close().await;
+        self.sort_in_all().await?;
         match self.inner.writer.lock().await.connection.take() {
             Some(conn) => Ok(conn.close().await?),
             None => Ok(()),
@@ -134,6 +152,28 @@ impl Store {
         // At once for writing: a transaction that starts by reading may be refused the lock half-way.
         conn.execute("BEGIN IMMEDIATE").await?;
         Ok(conn)
+    }
+}
+
+/// Rows that the writer holds back, as a reader sees them.
+#[derive(Debug, Clone)]
+pub(super) struct WaitingRows {
+    inner: Weak<Inner>,
+}
+
+impl WaitingRows {
+    /// Has the rows of a series written into their tables, or its closed rows before `end`. What cannot be written waits on: a question is then answered
+    /// from the rows that are there.
+    pub(super) async fn sort_in(&self, series: &SeriesId, end: Option<Timestamp>) {
+        let Some(inner) = self.inner.upgrade().filter(|inner| inner.waiting.load(Ordering::Relaxed) > 0) else {
+            return;
+        };
+        let (store, series) = (Store { inner }, series.clone());
+        // In a task of its own: a question that nobody waits for any more must not leave half a transaction.
+        let sorted = tokio::spawn(async move { store.sort_in(&series, end).await });
+        if let Ok(Err(fault)) = sorted.await {
+            tracing::debug!(%fault, "rows wait on");
+        }
     }
 }
 

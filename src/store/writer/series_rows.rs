@@ -55,7 +55,7 @@ pub(super) async fn write_new(
     Ok(())
 }
 
-/// How far the rows of each series go now, and what each is doing.
+/// How far the rows of each series go now.
 pub(super) async fn write_progress(
     conn: &mut SqliteConnection,
     texts: &mut Texts,
@@ -70,6 +70,15 @@ pub(super) async fn write_progress(
         a.add(now.last_settled_ms)
     })
     .await?;
+    Ok(())
+}
+
+/// What each series is doing.
+pub(super) async fn write_states(
+    conn: &mut SqliteConnection,
+    texts: &mut Texts,
+    batch: &Batch<'_>,
+) -> Result<(), CommitError> {
     let states: Vec<_> = batch.states.iter().collect();
     execute_rows(conn, texts, &STATES, &states, |(number, (at, state, reason)), a| {
         a.add(**number)?;
