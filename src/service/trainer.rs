@@ -151,6 +151,10 @@ impl Trainer {
                 Err(reason) => Answer::Failed { wanted: job.wanted, reason },
             };
         }
+        let excluded = match runtime.block_on(self.unlearned(&job.wanted.series, &job.wanted.excluded, &job)) {
+            Ok(excluded) => excluded,
+            Err(reason) => return Answer::Failed { wanted: job.wanted, reason },
+        };
         let FitJob { wanted, channels, spec, .. } = job;
         let frames = match runtime.block_on(self.store.frames_between(&wanted.series, wanted.from, wanted.to)) {
             Ok(frames) => frames,
@@ -162,13 +166,7 @@ impl Trainer {
             let _ = self.progress.send(Progress::Fit { series: series.clone(), progress });
             if self.is_stopping.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let mut asked = wanted.clone();
-        if !spec.alerts.learn_silenced {
-            match runtime.block_on(self.silenced(&wanted.series, &wanted)) {
-                Ok(spans) => asked.excluded.extend(spans),
-                Err(fault) => return Answer::Failed { wanted, reason: format!("silences could not be read: {fault}") },
-            }
-        }
+        let asked = FitWanted { excluded, ..wanted.clone() };
         match train(asked, &frames, &channels, &spec, &mut report) {
             // The pipeline knows its question as it asked it.
             Ok(trained) => Answer::Trained(Box::new(Trained { wanted, ..trained })),
@@ -225,7 +223,7 @@ impl Trainer {
         recalibrate(wanted.clone(), &pool, spec, bundle).map_err(|fault| fault.to_string())
     }
 
-    /// Spans of a series that its calibration must not take in: alerts and, unless asked otherwise, silences.
+    /// Spans of a series that neither fit nor calibration may take in: alerts and, unless asked otherwise, silences.
     async fn unlearned(
         &self,
         series: &SeriesId,
