@@ -95,6 +95,18 @@ mod tests {
     }
 
     #[test]
+    fn no_activation_leaves_its_range() {
+        let x: Vec<f32> = (-20_000..=20_000).map(|i| i as f32 * 1e-3).chain([f32::MAX, f32::INFINITY]).collect();
+        for path in KernelPath::available() {
+            let (mut tanh, mut sigmoid) = (x.clone(), x.clone());
+            activate_on(path, Activation::Tanh, &mut tanh);
+            activate_on(path, Activation::Sigmoid, &mut sigmoid);
+            assert!(tanh.iter().all(|value| value.abs() <= 1.0), "{path:?}");
+            assert!(sigmoid.iter().all(|value| (0.0..=1.0).contains(value)), "{path:?}");
+        }
+    }
+
+    #[test]
     fn nan_stays_nan_on_every_path() {
         for path in KernelPath::available() {
             for activation in [Activation::Tanh, Activation::Sigmoid, Activation::Relu] {

@@ -3,7 +3,8 @@
 use std::arch::x86_64::*;
 
 use super::dispatch::Kernel;
-use super::lanes::{Lanes, rational_sigmoid, rational_tanh, reduced_exp};
+use super::functions::{rational_sigmoid, rational_tanh, reduced_exp};
+use super::lanes::Lanes;
 
 /// Compiles a kernel for AVX-512.
 #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
