@@ -21,8 +21,12 @@ impl Gates<3> for GruGates {
     const BEGINS_WITH_INPUT: [bool; 3] = [true, true, false];
 
     #[inline(always)]
+    fn begin<L: Lanes>([r, z, u_n]: [L; 3]) -> [L; 3] {
+        [r.sigmoid(), z.sigmoid(), u_n]
+    }
+
+    #[inline(always)]
     unsafe fn finish<L: Lanes>([r, z, u_n]: [L; 3], at: Place<L::Element>, n: usize) -> L {
-        let (r, z) = (r.sigmoid(), z.sigmoid());
         // SAFETY: the caller promises n units in every block.
         unsafe {
             let candidate = r.mul_add(u_n, read(at.projected, 2 * at.hidden, n)).tanh();

@@ -18,9 +18,12 @@ impl Gates<4> for LstmGates {
     const BEGINS_WITH_INPUT: [bool; 4] = [true; 4];
 
     #[inline(always)]
+    fn begin<L: Lanes>([input, forget, candidate, output]: [L; 4]) -> [L; 4] {
+        [input.sigmoid(), forget.sigmoid(), candidate.tanh(), output.sigmoid()]
+    }
+
+    #[inline(always)]
     unsafe fn finish<L: Lanes>([input, forget, candidate, output]: [L; 4], at: Place<L::Element>, n: usize) -> L {
-        let (input, forget, output) = (input.sigmoid(), forget.sigmoid(), output.sigmoid());
-        let candidate = candidate.tanh();
         // SAFETY: the caller promises n units in every block.
         unsafe {
             let cell = forget.mul_add(read(at.before, at.hidden, n), input.mul(candidate));

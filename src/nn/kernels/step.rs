@@ -3,6 +3,9 @@
 //! The sums of all gates of a unit meet in registers, so nothing but the states is written. A cell says what its gates
 //! do with them ([`Gates`]); the tile around it is the same for every cell.
 
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+
 use super::dispatch::{Kernel, KernelPath, Real};
 use super::lanes::{Lanes, read, write};
 
@@ -15,11 +18,14 @@ pub(super) trait Gates<const G: usize> {
     /// Gates whose sum begins with the projected input; the others get it apart from the recurrent sum.
     const BEGINS_WITH_INPUT: [bool; G];
 
-    /// Turns sums into the new state and returns h.
+    /// Applies every activation that waits for no other.
+    fn begin<L: Lanes>(sums: [L; G]) -> [L; G];
+
+    /// Turns what [`Gates::begin`] returned into the new state and returns h.
     ///
     /// # Safety
     /// `at` must point to rows that hold `n` more units.
-    unsafe fn finish<L: Lanes>(sums: [L; G], at: Place<L::Element>, n: usize) -> L;
+    unsafe fn finish<L: Lanes>(gates: [L; G], at: Place<L::Element>, n: usize) -> L;
 }
 
 /// Rows of one window, moved on to the units at work. Blocks of a row are `hidden` apart.
@@ -72,12 +78,13 @@ pub struct StepForward<'a, R> {
 #[inline]
 pub(super) fn step_on<R: Real, C: Gates<G>, const G: usize>(path: KernelPath, step: StepForward<'_, R>) {
     let path = if step.hidden <= 8 { R::narrow_path(path) } else { path };
-    R::run_on(path, Fused::<R, C, G> { step, cell: std::marker::PhantomData });
+    R::run_on(path, Fused::<R, C, G> { step, cell: PhantomData });
 }
 
-struct Fused<'a, R, C, const G: usize> {
-    step: StepForward<'a, R>,
-    cell: std::marker::PhantomData<C>,
+/// [`StepForward`] as a kernel.
+pub(super) struct Fused<'a, R, C, const G: usize> {
+    pub(super) step: StepForward<'a, R>,
+    pub(super) cell: PhantomData<C>,
 }
 
 impl<R: Real, C: Gates<G>, const G: usize> Kernel<R> for Fused<'_, R, C, G> {
@@ -140,11 +147,11 @@ impl<R: Real, C: Gates<G>, const G: usize> Fused<'_, R, C, G> {
         }
     }
 
-    /// `I` windows times `Q` registers of units: every sum stays in a register until its gate has used it.
+    /// `I` windows times `Q` registers of units: every sum stays in a register until it is finished.
     #[inline(always)]
     fn tile<L: Lanes<Element = R>, const I: usize, const Q: usize>(&mut self, row: usize, unit: usize, n: usize) {
         let step = &mut self.step;
-        let (h, gates, state, kept) = (step.hidden, G * step.hidden, C::STATES * step.hidden, C::KEPT * step.hidden);
+        let (h, gates, state) = (step.hidden, G * step.hidden, C::STATES * step.hidden);
         let last = n - (Q - 1) * L::N;
         let lanes = |q: usize| if q + 1 < Q { L::N } else { last };
         // SAFETY: `run` has bounded every slice by b rows of its width; row + I <= b and unit + n <= h by its loops.
@@ -189,27 +196,65 @@ impl<R: Real, C: Gates<G>, const G: usize> Fused<'_, R, C, G> {
                     accumulate(&mut sums, &right, before.add(k), state);
                 }
             }
+            // The gates are taken from memory, where a loop can reach them: first the activations that wait for nothing,
+            // then the rest. Neighbours are independent then and overlap, and the constants find registers.
+            let mut parked = [[[MaybeUninit::<L>::uninit(); G]; Q]; I];
+            let parked = parked.as_mut_ptr().cast::<[L; G]>();
+            for (i, sums) in sums.iter().enumerate() {
+                for (q, sums) in sums.iter().enumerate() {
+                    for (g, sum) in sums.iter().enumerate() {
+                        parked.add(i * Q + q).cast::<L>().add(g).write(*sum);
+                    }
+                }
+            }
+            for m in 0..I * Q {
+                parked.add(m).write(C::begin(parked.add(m).read()));
+            }
+            // Full registers and nothing kept is known while compiling: a branch would part a unit's gates from the next's.
+            if last == L::N && step.cache.is_empty() {
+                self.finish::<L, I, Q, true>(parked, row, unit, L::N);
+            } else {
+                self.finish::<L, I, Q, false>(parked, row, unit, last);
+            }
+        }
+    }
+
+    /// The second half of the gates of a tile; `PLAIN` when every register is full and nothing is kept.
+    ///
+    /// # Safety
+    /// `parked` must hold `I * Q` units, and the tile must lie inside the slices.
+    #[inline(always)]
+    unsafe fn finish<L: Lanes<Element = R>, const I: usize, const Q: usize, const PLAIN: bool>(
+        &mut self,
+        parked: *const [L; G],
+        row: usize,
+        unit: usize,
+        last: usize,
+    ) {
+        let step = &mut self.step;
+        let (h, gates, state, kept) = (step.hidden, G * step.hidden, C::STATES * step.hidden, C::KEPT * step.hidden);
+        let lanes = |q: usize| if PLAIN || q + 1 < Q { L::N } else { last };
+        // SAFETY: promised by the caller.
+        unsafe {
+            let projected = step.projected.as_ptr().add(row * gates + unit);
+            let before = step.before.as_ptr().add(row * state);
             let after = step.after.as_mut_ptr().add(row * state + unit);
             let cache = step.cache.as_mut_ptr();
-            let keeps = !step.cache.is_empty();
-            // Written out: a loop the compiler leaves standing would need the sums in memory.
-            macro_rules! finish {
-                ($($i:literal $q:literal,)*) => {$(
-                    if $i < I && $q < Q {
-                        let at = $q * L::N;
-                        let place = Place {
-                            hidden: h,
-                            projected: projected.add($i * gates + at),
-                            before: before.add($i * state + unit + at),
-                            after: after.add($i * state + at),
-                            cache: if keeps { cache.add((row + $i) * kept + unit + at) } else { std::ptr::null_mut() },
-                        };
-                        let value = C::finish::<L>(sums[$i % I][$q % Q], place, lanes($q));
-                        write(value, place.after, 0, lanes($q));
-                    }
-                )*};
+            let keeps = !PLAIN && !step.cache.is_empty();
+            for i in 0..I {
+                for q in 0..Q {
+                    let at = q * L::N;
+                    let place = Place {
+                        hidden: h,
+                        projected: projected.add(i * gates + at),
+                        before: before.add(i * state + unit + at),
+                        after: after.add(i * state + at),
+                        cache: if keeps { cache.add((row + i) * kept + unit + at) } else { std::ptr::null_mut() },
+                    };
+                    let value = C::finish::<L>(parked.add(i * Q + q).read(), place, lanes(q));
+                    write(value, place.after, 0, lanes(q));
+                }
             }
-            finish!(0 0, 0 1, 1 0, 1 1, 2 0, 2 1, 3 0, 3 1, 4 0, 4 1, 5 0, 5 1, 6 0, 6 1, 7 0, 7 1,);
         }
     }
 }
