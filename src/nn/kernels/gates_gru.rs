@@ -10,6 +10,7 @@
 use super::dispatch::{Kernel, KernelPath, Real};
 use super::lanes::{Lanes, read, sweep, write};
 use super::step::{Gates, Place, StepForward, step_on};
+use super::steps::{StepsForward, steps_on};
 
 /// The gates of [`gru_step`]; kept: `r, z, n, u_n`.
 pub(super) struct GruGates;
@@ -43,6 +44,11 @@ impl Gates<3> for GruGates {
 #[inline]
 pub fn gru_step<R: Real>(step: StepForward<'_, R>) {
     step_on::<R, GruGates, 3>(KernelPath::detected(), step);
+}
+
+/// Forward steps in a row, each as [`gru_step`].
+pub fn gru_steps<R: Real>(steps: StepsForward<'_, R>) {
+    steps_on::<R, GruGates, 3>(KernelPath::detected(), steps);
 }
 
 /// One backward step for `b` windows.

@@ -8,6 +8,7 @@
 use super::dispatch::{Kernel, KernelPath, Real};
 use super::lanes::{Lanes, read, sweep, write};
 use super::step::{Gates, Place, StepForward, step_on};
+use super::steps::{StepsForward, steps_on};
 
 /// The gates of [`lstm_step`]; kept: `i, f, g, o, tanh c`.
 pub(super) struct LstmGates;
@@ -43,6 +44,11 @@ impl Gates<4> for LstmGates {
 #[inline]
 pub fn lstm_step<R: Real>(step: StepForward<'_, R>) {
     step_on::<R, LstmGates, 4>(KernelPath::detected(), step);
+}
+
+/// Forward steps in a row, each as [`lstm_step`].
+pub fn lstm_steps<R: Real>(steps: StepsForward<'_, R>) {
+    steps_on::<R, LstmGates, 4>(KernelPath::detected(), steps);
 }
 
 /// One backward step for `b` windows.

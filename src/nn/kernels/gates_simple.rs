@@ -3,6 +3,7 @@
 use super::dispatch::{Kernel, KernelPath, Real};
 use super::lanes::{Lanes, read, sweep, write};
 use super::step::{Gates, Place, StepForward, step_on};
+use super::steps::{StepsForward, steps_on};
 
 /// The one tanh of [`simple_step`].
 pub(super) struct SimpleGates;
@@ -27,6 +28,11 @@ impl Gates<1> for SimpleGates {
 #[inline]
 pub fn simple_step<R: Real>(step: StepForward<'_, R>) {
     step_on::<R, SimpleGates, 1>(KernelPath::detected(), step);
+}
+
+/// Forward steps in a row, each as [`simple_step`].
+pub fn simple_steps<R: Real>(steps: StepsForward<'_, R>) {
+    steps_on::<R, SimpleGates, 1>(KernelPath::detected(), steps);
 }
 
 /// Backward of [`simple_step`]'s gate.

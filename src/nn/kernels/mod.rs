@@ -24,19 +24,21 @@ mod peak;
 mod product;
 mod softmax;
 mod step;
+mod steps;
 mod update;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub use activation::{Activation, activate, activate_backward};
 pub use dispatch::{Kernel, KernelPath, Real};
-pub use gates_gru::{GruBackward, gru_step};
-pub use gates_lstm::{LstmBackward, lstm_step};
-pub use gates_simple::{SimpleBackward, simple_step};
+pub use gates_gru::{GruBackward, gru_step, gru_steps};
+pub use gates_lstm::{LstmBackward, lstm_step, lstm_steps};
+pub use gates_simple::{SimpleBackward, simple_step, simple_steps};
 pub use lanes::Lanes;
 pub use packing::{ALIGN_SPARE, align};
 pub use peak::peak;
 pub use product::{Matrix, Start, add_row_sums, product, transpose};
 pub use softmax::softmax;
 pub use step::StepForward;
+pub use steps::StepsForward;
 pub use update::{AdamStep, add_scaled, squared_norm};

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use crate::nn::kernels::{Real, StepForward};
+use crate::nn::kernels::{Real, StepForward, StepsForward};
 
 /// The recurrent half of a layer's parameters. G is the number of gate blocks of the cell.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +99,10 @@ pub trait Cell<R: Real>: Debug + Send + Sync {
     fn initial_bias(&self) -> &'static [f64];
     /// Computes the state after.
     fn step(&self, step: Step<'_, R>);
+    /// Many steps in one call, where the cell has a kernel for it.
+    fn at_once(&self) -> Option<fn(StepsForward<'_, R>)> {
+        None
+    }
     /// Backward of [`Cell::step`].
     fn step_backward(&self, step: StepBackward<'_, R>);
 }

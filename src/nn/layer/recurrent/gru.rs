@@ -3,7 +3,7 @@
 
 use super::cell::{Cell, Step, StepBackward};
 use super::written::{Equations, OnnxForm, Written};
-use crate::nn::kernels::{GruBackward, Matrix, Real, Start, add_row_sums, gru_step, product};
+use crate::nn::kernels::{StepsForward, GruBackward, Matrix, Real, Start, add_row_sums, gru_step, gru_steps, product};
 
 /// The GRU cell; gate blocks in PyTorch's order: reset, update, candidate.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,10 @@ impl<R: Real> Cell<R> for Gru {
 
     fn step(&self, step: Step<'_, R>) {
         gru_step(step.forward());
+    }
+
+    fn at_once(&self) -> Option<fn(StepsForward<'_, R>)> {
+        Some(gru_steps)
     }
 
     fn step_backward(&self, step: StepBackward<'_, R>) {

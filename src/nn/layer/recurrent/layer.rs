@@ -4,7 +4,7 @@ use super::CellKind;
 use super::cell::{Cell, Gradients, Step, StepBackward, Weights};
 use crate::nn::batch::{Batch, Shape};
 use crate::nn::generator::Generator;
-use crate::nn::kernels::{ALIGN_SPARE, Matrix, Real, Start, add_row_sums, align, product, transpose};
+use crate::nn::kernels::{ALIGN_SPARE, Matrix, Real, Start, StepsForward, add_row_sums, align, product, transpose};
 use crate::nn::layer::{Description, Layer, Pass, Work, join};
 use crate::nn::parameter::Parameter;
 
@@ -138,8 +138,27 @@ impl<R: Real> Layer<R> for Recurrent<R> {
         }
         let recurrent = align(&self.weight_hh.value, packed);
         let weights = Weights { recurrent, transposed: &[], bias: &self.bias_hh.value };
+        let all_projected = self.spec.repeats_input || is_hoisted;
+        if let Some(run) = self.cell.at_once().filter(|_| all_projected) {
+            run(StepsForward {
+                b,
+                hidden: h,
+                n: steps,
+                projected,
+                recurrent,
+                bias: &self.bias_hh.value,
+                states,
+                caches,
+                outputs: if self.spec.return_sequences { y.values_mut() } else { &mut [] },
+                is_backward: self.spec.go_backwards,
+            });
+            if !self.spec.return_sequences && steps > 0 {
+                copy_rows(&states[steps % slots * state..][..state], state / b.max(1), y, 0);
+            }
+            return;
+        }
         for s in 0..steps {
-            if !self.spec.repeats_input && !is_hoisted {
+            if !all_projected {
                 self.project(x, self.row(s, steps), projected);
             }
             let at = if is_hoisted { self.row(s, steps) * gates } else { 0 };

@@ -3,7 +3,7 @@
 
 use super::cell::{Cell, Step, StepBackward};
 use super::written::{Equations, OnnxForm, Written};
-use crate::nn::kernels::{LstmBackward, Matrix, Real, Start, add_row_sums, lstm_step, product};
+use crate::nn::kernels::{StepsForward, LstmBackward, Matrix, Real, Start, add_row_sums, lstm_step, lstm_steps, product};
 
 /// The LSTM cell; gate blocks in the order input, forget, candidate, output; state blocks h, c.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +26,10 @@ impl<R: Real> Cell<R> for Lstm {
 
     fn step(&self, step: Step<'_, R>) {
         lstm_step(step.forward());
+    }
+
+    fn at_once(&self) -> Option<fn(StepsForward<'_, R>)> {
+        Some(lstm_steps)
     }
 
     fn step_backward(&self, step: StepBackward<'_, R>) {

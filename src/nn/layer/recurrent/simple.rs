@@ -2,7 +2,7 @@
 
 use super::cell::{Cell, Step, StepBackward};
 use super::written::{Equations, OnnxForm, Written};
-use crate::nn::kernels::{Matrix, Real, SimpleBackward, Start, add_row_sums, product, simple_step};
+use crate::nn::kernels::{StepsForward, Matrix, Real, SimpleBackward, Start, add_row_sums, product, simple_step, simple_steps};
 
 /// The simple recurrent cell.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,10 @@ impl<R: Real> Cell<R> for Simple {
 
     fn step(&self, step: Step<'_, R>) {
         simple_step(step.forward());
+    }
+
+    fn at_once(&self) -> Option<fn(StepsForward<'_, R>)> {
+        Some(simple_steps)
     }
 
     fn step_backward(&self, step: StepBackward<'_, R>) {
