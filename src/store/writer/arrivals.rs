@@ -23,9 +23,9 @@ use crate::store::{CommitError, Store};
 /// Series from which on rows wait.
 const SERIES_MIN: usize = 256;
 
-/// Rows that wait for each series of the store, those of all tables counted: five closed rows, their live and their
+/// Rows that wait for each series of the store, those of all tables counted: four closed rows, their live and their
 /// settled scores. More save fewer pages each, and take memory: 300 bytes for the three, of eight channels.
-const ROWS_A_SERIES: usize = 15;
+const ROWS_A_SERIES: usize = 12;
 
 /// Bytes that wait at most.
 const BYTES_MAX: usize = 64 << 20;
