@@ -67,7 +67,7 @@ fn rusqlite(c: &mut Criterion) {
     let dir = tempfile::tempdir().expect("a directory");
     let db = rusqlite::Connection::open(dir.path().join("peer.db")).expect("a database");
     db.execute_batch(
-        "PRAGMA journal_mode = wal; PRAGMA synchronous = normal; PRAGMA cache_size = -16384; \
+        "PRAGMA journal_mode = wal; PRAGMA synchronous = normal; PRAGMA cache_size = -8192; \
          PRAGMA wal_autocheckpoint = 4096;",
     )
     .expect("settings");

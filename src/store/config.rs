@@ -97,7 +97,7 @@ impl Default for StoreConfig {
             url: StoreUrl::file(DATABASE_FILE),
             synchronous: Synchronous::Full,
             read_connections: 4,
-            cache_mib: 16,
+            cache_mib: 8,
             size_max_mib: 0,
             busy_timeout_ms: 2_000,
         }
