@@ -75,13 +75,14 @@ impl Reader {
         series: &SeriesId,
         end: Option<Timestamp>,
     ) -> Result<i64, ReadError> {
-        if let Some(waiting) = &self.waiting {
-            waiting.sort_in(series, end).await;
-        }
-        sqlx::query_scalar("SELECT id FROM series WHERE name = ?")
+        let number = sqlx::query_scalar("SELECT id FROM series WHERE name = ?")
             .bind(series.as_str())
             .fetch_optional(&self.pool)
             .await?
-            .ok_or_else(|| ReadError::NoSuchSeries { series: series.clone() })
+            .ok_or_else(|| ReadError::NoSuchSeries { series: series.clone() })?;
+        if let Some(waiting) = &self.waiting {
+            waiting.sort_in(number, end).await;
+        }
+        Ok(number)
     }
 }

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::atomic::Ordering;
+use std::sync::PoisonError;
 
 use serde::{Deserialize, Serialize};
 use sqlx::{Executor, SqliteConnection};
@@ -17,7 +17,7 @@ use super::known::{Known, Progress};
 use super::rows::Texts;
 use super::{Writer, commit, finish};
 use crate::pipeline::{ScoreRow, SettledRow};
-use crate::series::{Frame, SeriesId, Timestamp};
+use crate::series::{Frame, Timestamp};
 use crate::store::{CommitError, Store};
 
 /// Series from which on rows wait.
@@ -114,6 +114,10 @@ struct Waiting {
     parts: Vec<Part>,
 }
 
+/// Series with rows that wait, each with the last closed row that is in its table, ms: what a question must know, kept
+/// where it need not wait for the writer.
+pub(super) type Behind = HashMap<i64, Option<i64>>;
+
 /// What the writer remembers of the table. It changes only after a commit.
 #[derive(Debug, Default)]
 pub(super) struct Arrivals {
@@ -129,11 +133,6 @@ impl Arrivals {
     /// Whether rows of a store of so many series wait.
     pub(super) fn are_wanted(n_series: usize) -> bool {
         n_series >= SERIES_MIN
-    }
-
-    /// Series with rows that wait.
-    pub(super) fn n_series(&self) -> usize {
-        self.waiting.len()
     }
 
     fn oldest(&self) -> impl Iterator<Item = i64> {
@@ -216,8 +215,15 @@ impl Arrivals {
     }
 
     /// Brings the memory up to what is now committed: series sorted in, then rows of a record kept.
-    pub(super) fn remember(&mut self, sorted: &[i64], arrived: Arrived, from: impl Fn(i64) -> Progress) {
+    pub(super) fn remember(
+        &mut self,
+        sorted: &[i64],
+        arrived: Arrived,
+        from: impl Fn(i64) -> Progress,
+        behind: &mut Behind,
+    ) {
         for number in sorted {
+            behind.remove(number);
             for part in self.waiting.remove(number).into_iter().flat_map(|waiting| waiting.parts) {
                 self.n_rows -= part.n_rows;
                 self.n_bytes -= part.rows.len();
@@ -237,8 +243,10 @@ impl Arrivals {
             self.n_rows += part.n_rows;
             self.n_bytes += part.rows.len();
             let waiting = self.waiting.entry(number).or_insert_with(|| {
+                let from = from(number);
                 self.order.push_back((self.last_id, number));
-                Waiting { first_id: self.last_id, from: from(number), parts: Vec::new() }
+                behind.insert(number, from.last_closed_ms);
+                Waiting { first_id: self.last_id, from, parts: Vec::new() }
             });
             waiting.parts.push(part);
         }
@@ -254,9 +262,10 @@ pub(super) async fn sort_in_leftovers(conn: &mut SqliteConnection, known: &Known
         return Ok(false);
     }
     let mut arrivals = Arrivals::default();
+    let from = |number| known.progress.get(&number).copied().unwrap_or_default();
     for (_, bytes) in records {
         let arrived = postcard::from_bytes(&bytes).map_err(undecodable)?;
-        arrivals.remember(&[], arrived, |number| known.progress.get(&number).copied().unwrap_or_default());
+        arrivals.remember(&[], arrived, from, &mut Behind::new());
     }
     let numbers: Vec<i64> = arrivals.oldest().collect();
     let mut texts = Texts::default();
@@ -275,15 +284,12 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::commit`]; the rows wait on.
-    pub(in crate::store) async fn sort_in(&self, series: &SeriesId, end: Option<Timestamp>) -> Result<(), CommitError> {
-        let mut writer = self.inner.writer.lock().await;
-        let Some(number) = writer.known.numbers.get(series).copied() else { return Ok(()) };
-        let Some(waiting) = writer.arrivals.waiting.get(&number) else { return Ok(()) };
-        let is_complete = |end: Timestamp| waiting.from.last_closed_ms.is_some_and(|last| last >= end.as_ms() - 1);
-        if end.is_some_and(is_complete) {
+    pub(in crate::store) async fn sort_in(&self, number: i64, end: Option<Timestamp>) -> Result<(), CommitError> {
+        if self.inner.is_complete(number, end) {
             return Ok(());
         }
-        self.sort_in_now(&mut writer, &[number]).await
+        let mut writer = self.inner.writer.lock().await;
+        if self.inner.is_complete(number, end) { Ok(()) } else { self.sort_in_now(&mut writer, &[number]).await }
     }
 
     /// Has all rows that wait written into their tables.
@@ -318,8 +324,19 @@ impl Store {
         writer.arrivals.sort_in(&mut conn, &mut writer.texts, numbers).await?;
         writer.arrivals.forget(&mut conn, numbers).await?;
         finish(&mut writer.connection, conn).await?;
-        writer.arrivals.remember(numbers, Arrived::default(), |_| Progress::default());
-        self.inner.waiting.store(writer.arrivals.n_series(), Ordering::Relaxed);
+        let mut behind = self.inner.behind.write().unwrap_or_else(PoisonError::into_inner);
+        writer.arrivals.remember(numbers, Arrived::default(), |_| Progress::default(), &mut behind);
         Ok(())
+    }
+}
+
+impl super::Inner {
+    /// Whether the tables have every row of a series, or every closed row before `end`.
+    pub(super) fn is_complete(&self, number: i64, end: Option<Timestamp>) -> bool {
+        let behind = self.behind.read().unwrap_or_else(PoisonError::into_inner);
+        match behind.get(&number) {
+            None => true,
+            Some(last_ms) => end.is_some_and(|end| last_ms.is_some_and(|last_ms| last_ms >= end.as_ms() - 1)),
+        }
     }
 }

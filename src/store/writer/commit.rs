@@ -1,6 +1,6 @@
 //! One batch of outcomes, one transaction.
 
-use std::sync::atomic::Ordering;
+use std::sync::PoisonError;
 
 use sqlx::SqliteConnection;
 
@@ -57,8 +57,9 @@ impl Store {
         }
         super::finish(&mut writer.connection, conn).await?;
         let from = |number| batch.progress.get(&number).map_or_else(Progress::default, |(from, _)| *from);
-        writer.arrivals.remember(&due, arrived, from);
-        self.inner.waiting.store(writer.arrivals.n_series(), Ordering::Relaxed);
+        let mut behind = self.inner.behind.write().unwrap_or_else(PoisonError::into_inner);
+        writer.arrivals.remember(&due, arrived, from, &mut behind);
+        drop(behind);
         batch.remember(&mut writer.known);
         if committed.n_transitions > 0 {
             self.inner.changes.send_modify(|n| *n += committed.n_transitions);

@@ -23,8 +23,7 @@ mod silence_rows;
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, RwLock, Weak};
 
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, SqliteConnection};
 use tokio::sync::{Mutex, mpsc, watch};
@@ -39,8 +38,8 @@ pub(super) use rollups::{HOUR_MS, MINUTE_MS};
 
 use super::connect::{checkpoint_pages, found_version, migrate, not_usable, write_options};
 use super::{CommitError, DiskRoom, OpenError, Reader, StoreConfig};
-use crate::series::{SeriesId, Timestamp};
-use arrivals::Arrivals;
+use crate::series::Timestamp;
+use arrivals::{Arrivals, Behind};
 use known::Known;
 use rows::Texts;
 
@@ -56,7 +55,7 @@ struct Inner {
     reader: Reader,
     writer: Mutex<Writer>,
     /// Series with rows that wait to be sorted in.
-    waiting: AtomicUsize,
+    behind: RwLock<Behind>,
     changes: watch::Sender<u64>,
     /// Who wants to know what people do.
     watchers: std::sync::Mutex<Vec<mpsc::UnboundedSender<Deed>>>,
@@ -104,7 +103,7 @@ impl Store {
             config: config.clone(),
             reader: Reader::lazily(config).behind(WaitingRows { inner: Weak::clone(inner) }),
             writer: Mutex::new(writer),
-            waiting: AtomicUsize::new(0),
+            behind: RwLock::default(),
             changes: watch::Sender::new(0),
             watchers: std::sync::Mutex::default(),
             _lock: lock,
@@ -162,15 +161,13 @@ pub(super) struct WaitingRows {
 }
 
 impl WaitingRows {
-    /// Has the rows of a series written into their tables, or its closed rows before `end`. What cannot be written waits on: a question is then answered
-    /// from the rows that are there.
-    pub(super) async fn sort_in(&self, series: &SeriesId, end: Option<Timestamp>) {
-        let Some(inner) = self.inner.upgrade().filter(|inner| inner.waiting.load(Ordering::Relaxed) > 0) else {
-            return;
-        };
-        let (store, series) = (Store { inner }, series.clone());
+    /// Has the rows of a series written into their tables, or its closed rows before `end`. What cannot be written waits
+    /// on: a question is then answered from the rows that are there.
+    pub(super) async fn sort_in(&self, number: i64, end: Option<Timestamp>) {
+        let Some(inner) = self.inner.upgrade().filter(|inner| !inner.is_complete(number, end)) else { return };
+        let store = Store { inner };
         // In a task of its own: a question that nobody waits for any more must not leave half a transaction.
-        let sorted = tokio::spawn(async move { store.sort_in(&series, end).await });
+        let sorted = tokio::spawn(async move { store.sort_in(number, end).await });
         if let Ok(Err(fault)) = sorted.await {
             tracing::debug!(%fault, "rows wait on");
         }
