@@ -54,19 +54,26 @@ pub(super) async fn execute_rows<T: Sync>(
     bind: impl Fn(&T, &mut SqliteArguments) -> Result<(), sqlx::error::BoxDynError>,
 ) -> Result<u64, CommitError> {
     let most = ROWS_MAX.min(BINDS_MAX / statement.n_columns);
-    let mut n_changed = 0;
-    let mut rest = rows;
-    while !rest.is_empty() {
-        let n_rows = 1 << rest.len().min(most).ilog2();
-        let (now, later) = rest.split_at(n_rows);
-        rest = later;
+    let encode = |rows: &[T]| {
         let mut arguments = SqliteArguments::default();
-        sqlx::Arguments::reserve(&mut arguments, n_rows * statement.n_columns, 0);
-        for row in now {
+        sqlx::Arguments::reserve(&mut arguments, rows.len() * statement.n_columns, 0);
+        for row in rows {
             bind(row, &mut arguments).map_err(|e| CommitError::Refused { detail: e.to_string() })?;
         }
-        let text = texts.text(statement, n_rows);
-        n_changed += sqlx::query_with(AssertSqlSafe(text), arguments).execute(&mut *conn).await?.rows_affected();
+        Ok::<_, CommitError>(arguments)
+    };
+    let part = |rest: usize| if rest == 0 { 0 } else { 1 << rest.min(most).ilog2() };
+    let (mut now, mut rest) = rows.split_at(part(rows.len()));
+    let mut arguments = encode(now)?;
+    let mut n_changed = 0;
+    while !now.is_empty() {
+        let text = texts.text(statement, now.len());
+        let (next, behind) = rest.split_at(part(rest.len()));
+        let running = sqlx::query_with(AssertSqlSafe(text), arguments).execute(&mut *conn);
+        // The next rows are encoded while the connection's thread writes these.
+        let (changed, encoded) = futures_util::join!(running, async { encode(next) });
+        n_changed += changed?.rows_affected();
+        (now, rest, arguments) = (next, behind, encoded?);
     }
     Ok(n_changed)
 }
