@@ -3,7 +3,9 @@
 
 use super::cell::{Cell, Step, StepBackward};
 use super::written::{Equations, OnnxForm, Written};
-use crate::nn::kernels::{StepsForward, LstmBackward, Matrix, Real, Start, add_row_sums, lstm_step, lstm_steps, product};
+use crate::nn::kernels::{
+    LstmBackward, Matrix, Real, Start, StepsForward, add_row_sums, lstm_step, lstm_steps, product,
+};
 
 /// The LSTM cell; gate blocks in the order input, forget, candidate, output; state blocks h, c.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,9 @@
 
 use super::cell::{Cell, Step, StepBackward};
 use super::written::{Equations, OnnxForm, Written};
-use crate::nn::kernels::{StepsForward, Matrix, Real, SimpleBackward, Start, add_row_sums, product, simple_step, simple_steps};
+use crate::nn::kernels::{
+    Matrix, Real, SimpleBackward, Start, StepsForward, add_row_sums, product, simple_step, simple_steps,
+};
 
 /// The simple recurrent cell.
 #[derive(Clone, Copy, Debug)]
