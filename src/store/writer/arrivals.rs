@@ -2,7 +2,7 @@
 //! are then sorted into the tables of rows together.
 //!
 //! A row of each series lies in pages of its own in `frames`, `scores` and `settled_scores`, so what a fleet costs is
-//! pages, not bytes: each is written to the log, read back, and written to the file. Eight rows of a series share them.
+//! pages, not bytes: each is written to the log, read back, and written to the file. Four rows of a series share them.
 //! Small fleets gain nothing by it, because rows of one commit share pages already, and are written at once.
 
 use std::borrow::Cow;
@@ -33,6 +33,10 @@ const BYTES_MAX: usize = 64 << 20;
 /// Series sorted in together: many share the trips to the connection's thread, and a commit that waits for them waits
 /// some twenty milliseconds.
 const SERIES_AT_ONCE: usize = 256;
+
+/// First byte of a record: how the rest is encoded. A newer form gets the next number, and this one stays readable: a
+/// service that was killed is followed by a newer one at times.
+const FORMAT: u8 = 1;
 
 /// A row as it waits.
 #[derive(Debug, Serialize, Deserialize)]
@@ -102,6 +106,21 @@ impl Arrived {
         }
         Ok(Self(parts))
     }
+
+    fn encode(&self) -> Result<Vec<u8>, CommitError> {
+        postcard::to_extend(self, vec![FORMAT]).map_err(unencodable)
+    }
+
+    fn decode(record: &[u8]) -> Result<Self, CommitError> {
+        match record.split_first() {
+            Some((&FORMAT, rest)) => postcard::from_bytes(rest).map_err(undecodable),
+            found => {
+                let found = found.map_or("none".to_owned(), |(format, _)| format.to_string());
+                let detail = format!("arrivals holds a record of format {found}, expected {FORMAT}");
+                Err(CommitError::Damaged { detail })
+            }
+        }
+    }
 }
 
 /// Rows of a series that wait.
@@ -155,7 +174,7 @@ impl Arrivals {
         if arrived.0.is_empty() {
             return Ok(());
         }
-        let bytes = postcard::to_stdvec(arrived).map_err(unencodable)?;
+        let bytes = arrived.encode()?;
         sqlx::query("INSERT INTO arrivals (id, rows) VALUES (?, ?)")
             .bind(self.last_id + 1)
             .bind(bytes)
@@ -264,7 +283,7 @@ pub(super) async fn sort_in_leftovers(conn: &mut SqliteConnection, known: &Known
     let mut arrivals = Arrivals::default();
     let from = |number| known.progress.get(&number).copied().unwrap_or_default();
     for (_, bytes) in records {
-        let arrived = postcard::from_bytes(&bytes).map_err(undecodable)?;
+        let arrived = Arrived::decode(&bytes)?;
         arrivals.remember(&[], arrived, from, &mut Behind::new());
     }
     let numbers: Vec<i64> = arrivals.oldest().collect();
