@@ -319,9 +319,25 @@ impl Session<'_> {
             let n_waiting = self.source.acknowledger.n_waiting();
             tracing::warn!(n_waiting, "stopped before everything was acknowledged; the broker will deliver it again");
         }
+        if self.source.connection.borrow().is_connected() {
+            let _ = timeout(FAREWELL_MAX, self.received(&client, events)).await;
+        }
         if client.try_disconnect().is_ok() {
             // Ends with an error by design: the client crate reports the end of its requests as one.
             let _ = timeout(FAREWELL_MAX, async { while events.poll().await.is_ok() {} }).await;
+        }
+    }
+
+    /// Waits until the broker has taken all that was sent so far. Acknowledgements have no answer, and a socket that
+    /// is closed while messages arrive makes the broker throw away what it has not read yet; so the subscription is
+    /// made once more, which changes nothing, and its answer is awaited.
+    async fn received(&self, client: &AsyncClient, events: &mut EventLoop) {
+        if client.try_subscribe_many(self.subscriptions()).is_ok() {
+            while let Ok(event) = events.poll().await {
+                if matches!(event, Event::Incoming(Incoming::SubAck(_))) {
+                    return;
+                }
+            }
         }
     }
 }
