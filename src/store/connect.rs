@@ -69,11 +69,10 @@ fn pages_max(config: &StoreConfig) -> u64 {
     }
 }
 
-/// A reader's connection. Rows cross threads as they come, and thousands may wait to be taken.
+/// A reader's connection.
 pub(super) fn read_options(config: &StoreConfig) -> SqliteConnectOptions {
     shared_options(config, config.cache_mib.div_ceil(4))
         .read_only(true)
-        .row_buffer_size(4_096)
         .thread_name(|n| format!("store-reader-{n}"))
 }
 

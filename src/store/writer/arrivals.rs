@@ -204,18 +204,17 @@ impl Arrivals {
             match row {
                 // A record is kept until the last of its series is sorted in; a start finds rows again that are in their
                 // table already.
-                Row::Frame(frame) if progress.last_closed_ms >= Some(frame.at.as_ms()) => {}
                 Row::Frame(frame) => {
-                    progress.last_closed_ms = Some(frame.at.as_ms());
-                    progress.n_closed += 1;
-                    batch.frames.push((*number, frame));
+                    if progress.close(frame.at) {
+                        batch.frames.push((*number, frame));
+                    }
                 }
                 Row::Score(score) => {
-                    progress.last_scored_ms = progress.last_scored_ms.max(Some(score.at.as_ms()));
+                    progress.score(score.at);
                     batch.scores.push((*number, score));
                 }
                 Row::Settled(settled) => {
-                    progress.last_settled_ms = progress.last_settled_ms.max(Some(settled.at.as_ms()));
+                    progress.settle(settled.at);
                     batch.settled.push((*number, settled));
                 }
                 Row::Latent(at_ms, latent) => batch.latents.push((*number, *at_ms, latent)),
@@ -299,14 +298,11 @@ pub(super) async fn sort_in_leftovers(conn: &mut SqliteConnection, known: &Known
 
 impl Store {
     /// Has the rows of a series that wait written into their tables, so that a question finds them there: nothing is done
-    /// when its closed rows before `end` are there already. Nothing waits in a store of few series.
+    /// when another question has had its closed rows before `end` written meanwhile.
     ///
     /// # Errors
     /// As [`Store::commit`]; the rows wait on.
     pub(in crate::store) async fn sort_in(&self, number: i64, end: Option<Timestamp>) -> Result<(), CommitError> {
-        if self.inner.is_complete(number, end) {
-            return Ok(());
-        }
         let mut writer = self.inner.writer.lock().await;
         if self.inner.is_complete(number, end) { Ok(()) } else { self.sort_in_now(&mut writer, &[number]).await }
     }

@@ -18,7 +18,7 @@ pub(super) type NewState<'a> = (Timestamp, SeriesState, &'a str);
 pub(super) struct Batch<'a> {
     pub(super) new_series: Vec<(i64, &'a SeriesId, Timestamp)>,
     pub(super) channels: Vec<(i64, i64, &'a str)>,
-    /// Closed rows, in the order in which they closed.
+    /// Closed rows, by series in the order in which they closed.
     pub(super) frames: Vec<(i64, &'a Frame)>,
     /// Rows being filled, the last word on each.
     pub(super) open: BTreeMap<(i64, i64), &'a OpenRow>,
@@ -65,7 +65,16 @@ impl<'a> Batch<'a> {
             };
             batch.add(number, outcome, known);
         }
+        batch.gather();
         batch
+    }
+
+    /// Brings the rows of a series together, in the order they have: a page is then looked up and changed once.
+    fn gather(&mut self) {
+        self.frames.sort_by_key(|(number, _)| *number);
+        self.scores.sort_by_key(|(number, _)| *number);
+        self.settled.sort_by_key(|(number, _)| *number);
+        self.latents.sort_by_key(|(number, ..)| *number);
     }
 
     fn add(&mut self, number: i64, outcome: &'a Outcome, known: &Known) {
@@ -83,13 +92,11 @@ impl<'a> Batch<'a> {
                 }
             }
             Outcome::Score { score, .. } => {
-                let progress = self.progress(number, known);
-                progress.last_scored_ms = progress.last_scored_ms.max(Some(score.at.as_ms()));
+                self.progress(number, known).score(score.at);
                 self.scores.push((number, score));
             }
             Outcome::Settled { settled, .. } => {
-                let progress = self.progress(number, known);
-                progress.last_settled_ms = progress.last_settled_ms.max(Some(settled.at.as_ms()));
+                self.progress(number, known).settle(settled.at);
                 self.settled.push((number, settled));
             }
             Outcome::Latent { at, latent, .. } => self.latents.push((number, at.as_ms(), latent)),
@@ -129,10 +136,7 @@ impl<'a> Batch<'a> {
 
     fn close(&mut self, number: i64, frame: &'a Frame, known: &Known) {
         let at_ms = frame.at.as_ms();
-        let progress = self.progress(number, known);
-        if progress.last_closed_ms.is_none_or(|last| at_ms > last) {
-            progress.last_closed_ms = Some(at_ms);
-            progress.n_closed += 1;
+        if self.progress(number, known).close(frame.at) {
             self.frames.push((number, frame));
         }
         while let Some((key, _)) = self.open.range((number, i64::MIN)..=(number, at_ms)).next() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sqlx::SqliteConnection;
 
-use crate::series::SeriesId;
+use crate::series::{SeriesId, Timestamp};
 
 /// How far the rows of a series go, as the table `series` keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,6 +13,28 @@ pub(super) struct Progress {
     pub(super) n_closed: i64,
     pub(super) last_scored_ms: Option<i64>,
     pub(super) last_settled_ms: Option<i64>,
+}
+
+impl Progress {
+    /// Goes on to a closed row; false when the rows go that far already.
+    pub(super) fn close(&mut self, at: Timestamp) -> bool {
+        let is_new = self.last_closed_ms < Some(at.as_ms());
+        if is_new {
+            self.last_closed_ms = Some(at.as_ms());
+            self.n_closed += 1;
+        }
+        is_new
+    }
+
+    /// Goes on to a row with a live score.
+    pub(super) fn score(&mut self, at: Timestamp) {
+        self.last_scored_ms = self.last_scored_ms.max(Some(at.as_ms()));
+    }
+
+    /// Goes on to a row with a settled score.
+    pub(super) fn settle(&mut self, at: Timestamp) {
+        self.last_settled_ms = self.last_settled_ms.max(Some(at.as_ms()));
+    }
 }
 
 /// The writer's memory. It changes only after a commit, so a failed one leaves nothing to undo.
