@@ -62,10 +62,10 @@ pub struct AlertMachine {
     alarm_budget: String,
     channels: Vec<ChannelName>,
     model_id: Option<String>,
-    /// The open alert and the sequence number of its last transition.
-    open: Option<(Alert, u32)>,
+    /// The open alert and the sequence number of its last transition. Boxed, since most series have none.
+    open: Option<Box<(Alert, u32)>>,
     /// The alert that resolved last, while it may still come back, and the sequence number of its last transition.
-    last: Option<(Alert, u32)>,
+    last: Option<Box<(Alert, u32)>>,
     /// Verdicts since it resolved.
     quiet_rows: u32,
     /// Rows of the open alert that were improbable enough to make it critical.
@@ -123,12 +123,13 @@ impl AlertMachine {
 
     /// The open alert.
     pub fn alert(&self) -> Option<&Alert> {
-        self.open.as_ref().map(|(alert, _)| alert)
+        self.open.as_ref().map(|open| &open.0)
     }
 
     /// What people have said of the open alert: later transitions carry it.
     pub fn amend(&mut self, said: &Alert) {
-        for (alert, _) in self.open.iter_mut().chain(&mut self.last).filter(|(alert, _)| alert.id == said.id) {
+        for held in self.open.iter_mut().chain(&mut self.last).filter(|held| held.0.id == said.id) {
+            let alert = &mut held.0;
             (alert.acknowledged_at, alert.label) = (said.acknowledged_at, said.label);
             alert.note.clone_from(&said.note);
             alert.labelled_by.clone_from(&said.labelled_by);
@@ -207,11 +208,11 @@ impl AlertMachine {
 
     /// Ends the open alert without a verdict: the series fell silent, or its channels changed.
     pub fn resolve(&mut self, at: Timestamp) -> Option<Transition> {
-        let (mut alert, sequence) = self.open.take()?;
+        let (mut alert, sequence) = *self.open.take()?;
         self.last_evidence = 0.0;
         alert.state = AlertState::Resolved;
         alert.resolved_at = Some(at);
-        self.last = (self.spec.fold_within_rows > 0).then(|| (alert.clone(), sequence + 1));
+        self.last = (self.spec.fold_within_rows > 0).then(|| Box::new((alert.clone(), sequence + 1)));
         self.quiet_rows = 0;
         Some(Transition { kind: TransitionKind::Resolved, at, sequence: sequence + 1, alert })
     }
@@ -236,13 +237,13 @@ impl AlertMachine {
         if let Some(worst) = self.worst.take().filter(|worst| worst.live_score > alert.peak_score) {
             (alert.peak_score, alert.channels) = (worst.live_score, worst.channels);
         }
-        self.open = Some((alert.clone(), sequence + 1));
+        self.open = Some(Box::new((alert.clone(), sequence + 1)));
         Transition { kind: TransitionKind::Opened, at: verdict.at, sequence: sequence + 1, alert }
     }
 
     fn open_alert(&mut self, verdict: &Verdict<'_>) -> Transition {
         if let Some(last) = self.last.take() {
-            return self.reopen(last, verdict);
+            return self.reopen(*last, verdict);
         }
         self.improbable_rows = 0;
         let here = || WorstRow {
@@ -273,13 +274,14 @@ impl AlertMachine {
             labelled_at: None,
             openings: 1,
         };
-        self.open = Some((alert.clone(), 1));
+        self.open = Some(Box::new((alert.clone(), 1)));
         Transition { kind: TransitionKind::Opened, at: verdict.at, sequence: 1, alert }
     }
 
     fn raise(&mut self, verdict: &Verdict<'_>) {
         let severity = self.severity(verdict.live_score, verdict.p_value);
-        if let Some((alert, _)) = &mut self.open {
+        if let Some(open) = &mut self.open {
+            let alert = &mut open.0;
             let before = (alert.severity, alert.peak_score);
             lift(alert, severity, &self.channels, verdict);
             self.is_raised |= before != (alert.severity, alert.peak_score);
@@ -289,7 +291,7 @@ impl AlertMachine {
     /// The open alert with the sequence number of its last transition, once after it has become more severe or reached
     /// a higher peak.
     pub fn take_raised(&mut self) -> Option<(Alert, u32)> {
-        std::mem::take(&mut self.is_raised).then(|| self.open.clone()).flatten()
+        std::mem::take(&mut self.is_raised).then(|| self.open.as_deref().cloned()).flatten()
     }
 
     /// Critical when a row is far beyond what calibration has seen, or when improbable rows have gone on for long. A
