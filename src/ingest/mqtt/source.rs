@@ -222,6 +222,9 @@ impl Session<'_> {
                     }
                     Ok(Event::Incoming(Incoming::ConnAck(ConnAck { session_present, .. }))) => {
                         is_resumed = session_present;
+                        // The empty session has been read and will not change; with a store the client crate would
+                        // gather it anew for every acknowledgement.
+                        events.options.clear_session_store();
                         if let Err(error) = client.try_subscribe_many(self.subscriptions()) {
                             return Parted::Failed(error.to_string());
                         }
