@@ -11,6 +11,11 @@ pub(super) fn encode_values(values: &[f64]) -> Vec<u8> {
     bytes
 }
 
+/// A latent.
+pub(super) fn encode_f32s(numbers: &[f32]) -> Vec<u8> {
+    numbers.iter().flat_map(|n| n.to_le_bytes()).collect()
+}
+
 /// Offsets of an open row.
 pub(super) fn encode_i32s(numbers: &[i32]) -> Vec<u8> {
     numbers.iter().flat_map(|n| n.to_le_bytes()).collect()

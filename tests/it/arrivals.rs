@@ -67,6 +67,8 @@ async fn a_large_fleet_ends_with_the_rows_of_a_small_one() {
     assert_eq!(count(few_config.url.path(), "SELECT count(*) FROM arrivals").await, 0);
     let waiting = count(many_config.url.path(), "SELECT count(*) FROM arrivals").await;
     assert!(waiting > 0, "nothing waits");
+    let sorted_in = count(many_config.url.path(), "SELECT count(*) FROM frames").await;
+    assert!(sorted_in > 0, "commits sort nothing in");
     for store in [few, many] {
         store.close().await.unwrap();
     }
@@ -111,10 +113,12 @@ async fn a_question_finds_every_row_and_the_other_series_wait_on() {
 async fn rows_that_waited_when_the_process_died_are_there_after_the_restart() {
     let dir = tempfile::tempdir().unwrap();
     let (store, config) = store_of(&dir.path().join("a"), 300).await;
-    let all = batches(300, 0, 20);
+    let all = batches(300, 0, 50);
     for batch in &all {
         store.commit(batch).await.unwrap();
     }
+    let sorted_in = count(config.url.path(), "SELECT count(*) FROM frames").await;
+    assert!(sorted_in > 0, "no record holds rows that are in their tables");
     // The files as a killed process leaves them.
     let died = dir.path().join("died");
     std::fs::create_dir(&died).unwrap();
@@ -129,7 +133,7 @@ async fn rows_that_waited_when_the_process_died_are_there_after_the_restart() {
     let restored = again.restore().await.unwrap();
     assert_eq!(restored.len(), 300);
     for (number, kept) in restored.iter().enumerate() {
-        let n_rows = if number % 7 == 3 { 9 } else { 19 };
+        let n_rows = if number % 7 == 3 { 24 } else { 49 };
         assert_eq!((kept.n_closed, kept.last_closed_at), (n_rows, Some(at(NOON_MS + 1000 * (n_rows as i64 - 1)))));
         assert_eq!(kept.last_scored_at, kept.last_closed_at);
     }

@@ -5,27 +5,31 @@
 //! pages, not bytes: each is written to the log, read back, and written to the file. Four rows of a series share them.
 //! Small fleets gain nothing by it, because rows of one commit share pages already, and are written at once.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::PoisonError;
+use std::collections::{HashMap, VecDeque};
+use std::ops::{Range, RangeInclusive};
+use std::sync::{Arc, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sqlx::{Executor, SqliteConnection};
 
 use super::batch::Batch;
+use super::encoded::{Form, Waiter, as_bytes};
 use super::known::{Known, Progress};
 use super::rows::Texts;
 use super::{Writer, commit, finish};
-use crate::pipeline::{ScoreRow, SettledRow};
-use crate::series::{Frame, Timestamp};
+use crate::series::Timestamp;
 use crate::store::{CommitError, Store};
 
 /// Series from which on rows wait.
 const SERIES_MIN: usize = 256;
 
-/// Rows that wait for each series of the store, those of all tables counted: four closed rows, their live and their
-/// settled scores. More save fewer pages each, and take memory: 300 bytes for the three, of eight channels.
-const ROWS_A_SERIES: usize = 12;
+/// Rows that wait for each series of the store, those of all tables counted: at least four closed rows, their live and
+/// their settled scores, and as many as thirty-two of each while they are not more than [`ROWS_MIN`] in all. More save
+/// fewer pages each, and take memory: 300 bytes for the three, of eight channels.
+const ROWS_A_SERIES: RangeInclusive<usize> = 12..=96;
+
+/// Rows for which there is memory however few the series are.
+const ROWS_MIN: usize = 120_000;
 
 /// Bytes that wait at most.
 const BYTES_MAX: usize = 64 << 20;
@@ -38,35 +42,29 @@ const SERIES_AT_ONCE: usize = 256;
 /// service that was killed is followed by a newer one at times.
 const FORMAT: u8 = 1;
 
-/// A row as it waits.
+/// Rows of a series that came in one commit, as a record holds them.
 #[derive(Debug, Serialize, Deserialize)]
-enum Row<'a> {
-    Frame(Cow<'a, Frame>),
-    Score(Cow<'a, ScoreRow>),
-    Settled(SettledRow),
-    /// Time, ms, and the latent of the window that ends there.
-    Latent(i64, Cow<'a, [f32]>),
+struct Part<'a> {
+    /// Number of the series.
+    number: i64,
+    n_rows: usize,
+    /// [`Waiter`]s, encoded one after the other.
+    #[serde(serialize_with = "as_bytes")]
+    rows: &'a [u8],
 }
 
-/// Rows of a series that came in one commit.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Part {
-    /// Encoded one after the other.
-    rows: Vec<u8>,
-    /// How many they are.
+/// The same in the writer's memory: where they are in their record.
+#[derive(Debug)]
+struct Piece {
+    record: Arc<[u8]>,
+    rows: Range<usize>,
     n_rows: usize,
 }
 
-impl Part {
-    fn push(&mut self, row: &Row<'_>) -> Result<(), CommitError> {
-        self.rows = postcard::to_extend(row, std::mem::take(&mut self.rows)).map_err(unencodable)?;
-        self.n_rows += 1;
-        Ok(())
-    }
-
-    /// The rows again, in their order.
-    fn decode(&self) -> Result<Vec<Row<'static>>, CommitError> {
-        let mut rest = self.rows.as_slice();
+impl Piece {
+    /// The rows, in their order.
+    fn decode(&self) -> Result<Vec<Waiter<'_>>, CommitError> {
+        let mut rest = &self.record[self.rows.clone()];
         let mut rows = Vec::with_capacity(self.n_rows);
         while !rest.is_empty() {
             let (row, behind) = postcard::take_from_bytes(rest).map_err(undecodable)?;
@@ -85,42 +83,84 @@ fn undecodable(error: postcard::Error) -> CommitError {
     CommitError::Damaged { detail: format!("arrivals holds a damaged record: {error}") }
 }
 
-/// The rows of a batch by series, as one record of the table holds them.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Arrived(BTreeMap<i64, Part>);
+/// The rows of a batch as one record of the table: [`FORMAT`], then a [`Part`] for each series.
+#[derive(Debug)]
+pub(super) struct Arrived {
+    record: Arc<[u8]>,
+    /// Number of the series, its rows in the record, and how many they are.
+    parts: Vec<(i64, Range<usize>, usize)>,
+}
 
 impl Arrived {
+    /// Nothing; a record is not written for it.
+    pub(super) fn nothing() -> Self {
+        Self { record: Arc::default(), parts: Vec::new() }
+    }
+
     pub(super) fn of(batch: &Batch<'_>) -> Result<Self, CommitError> {
-        let mut parts: BTreeMap<i64, Part> = BTreeMap::new();
-        for (number, frame) in &batch.frames {
-            parts.entry(*number).or_default().push(&Row::Frame(Cow::Borrowed(frame)))?;
+        let (mut record, mut parts, mut rows) = (vec![FORMAT], Vec::new(), Vec::new());
+        let (mut frames, mut scores) = (batch.frames.as_slice(), batch.scores.as_slice());
+        let (mut settled, mut latents) = (batch.settled.as_slice(), batch.latents.as_slice());
+        loop {
+            let next = [
+                frames.first().map(|(number, _)| *number),
+                scores.first().map(|(number, _)| *number),
+                settled.first().map(|(number, _)| *number),
+                latents.first().map(|(number, ..)| *number),
+            ];
+            let Some(number) = next.into_iter().flatten().min() else { break };
+            let mut n_rows = 0;
+            rows.clear();
+            let mut push = |row: Waiter<'_>| {
+                rows = postcard::to_extend(&row, std::mem::take(&mut rows)).map_err(unencodable)?;
+                n_rows += 1;
+                Ok::<_, CommitError>(())
+            };
+            for (_, frame) in of_series(&mut frames, |(other, _)| *other == number) {
+                push(Waiter::Frame(frame.encoded()))?;
+            }
+            for (_, score) in of_series(&mut scores, |(other, _)| *other == number) {
+                push(Waiter::Score(score.encoded()))?;
+            }
+            for (_, settled) in of_series(&mut settled, |(other, _)| *other == number) {
+                push(Waiter::Settled(**settled))?;
+            }
+            for (_, at_ms, latent) in of_series(&mut latents, |(other, ..)| *other == number) {
+                push(Waiter::Latent(*at_ms, latent.encoded()))?;
+            }
+            record = postcard::to_extend(&Part { number, n_rows, rows: &rows }, record).map_err(unencodable)?;
+            parts.push((number, record.len() - rows.len()..record.len(), n_rows));
         }
-        for (number, score) in &batch.scores {
-            parts.entry(*number).or_default().push(&Row::Score(Cow::Borrowed(score)))?;
-        }
-        for (number, settled) in &batch.settled {
-            parts.entry(*number).or_default().push(&Row::Settled(**settled))?;
-        }
-        for (number, at_ms, latent) in &batch.latents {
-            parts.entry(*number).or_default().push(&Row::Latent(*at_ms, Cow::Borrowed(latent)))?;
-        }
-        Ok(Self(parts))
+        Ok(Self { record: record.into(), parts })
     }
 
-    fn encode(&self) -> Result<Vec<u8>, CommitError> {
-        postcard::to_extend(self, vec![FORMAT]).map_err(unencodable)
-    }
-
-    fn decode(record: &[u8]) -> Result<Self, CommitError> {
-        match record.split_first() {
-            Some((&FORMAT, rest)) => postcard::from_bytes(rest).map_err(undecodable),
+    /// From the record.
+    fn read(record: Vec<u8>) -> Result<Self, CommitError> {
+        let record: Arc<[u8]> = record.into();
+        let mut parts = Vec::new();
+        let mut rest = match record.split_first() {
+            Some((&FORMAT, rest)) => rest,
             found => {
                 let found = found.map_or("none".to_owned(), |(format, _)| format.to_string());
                 let detail = format!("arrivals holds a record of format {found}, expected {FORMAT}");
-                Err(CommitError::Damaged { detail })
+                return Err(CommitError::Damaged { detail });
             }
+        };
+        while !rest.is_empty() {
+            let (Part { number, n_rows, rows }, behind) = postcard::take_from_bytes(rest).map_err(undecodable)?;
+            let end = record.len() - behind.len();
+            parts.push((number, end - rows.len()..end, n_rows));
+            rest = behind;
         }
+        Ok(Self { record, parts })
     }
+}
+
+/// Takes the rows of a series off the front.
+fn of_series<'a, T>(rows: &mut &'a [T], is_of_it: impl Fn(&T) -> bool) -> &'a [T] {
+    let (of_it, others) = rows.split_at(rows.iter().take_while(|row| is_of_it(row)).count());
+    *rows = others;
+    of_it
 }
 
 /// Rows of a series that wait.
@@ -130,7 +170,7 @@ struct Waiting {
     first_id: i64,
     /// How far the rows in the tables go.
     from: Progress,
-    parts: Vec<Part>,
+    pieces: Vec<Piece>,
 }
 
 /// Series with rows that wait, each with the last closed row that is in its table, ms: what a question must know, kept
@@ -163,7 +203,8 @@ impl Arrivals {
 
     /// Series to sort in, longest waiting first: none until more rows wait than may.
     pub(super) fn due(&self, n_series: usize) -> Vec<i64> {
-        if self.n_rows <= ROWS_A_SERIES * n_series && self.n_bytes <= BYTES_MAX {
+        let n_rows_max = ROWS_MIN.clamp(ROWS_A_SERIES.start() * n_series, ROWS_A_SERIES.end() * n_series);
+        if self.n_rows <= n_rows_max && self.n_bytes <= BYTES_MAX {
             return Vec::new();
         }
         self.oldest().take(SERIES_AT_ONCE).collect()
@@ -171,13 +212,12 @@ impl Arrivals {
 
     /// Writes a record.
     pub(super) async fn keep(&self, conn: &mut SqliteConnection, arrived: &Arrived) -> Result<(), CommitError> {
-        if arrived.0.is_empty() {
+        if arrived.parts.is_empty() {
             return Ok(());
         }
-        let bytes = arrived.encode()?;
         sqlx::query("INSERT INTO arrivals (id, rows) VALUES (?, ?)")
             .bind(self.last_id + 1)
-            .bind(bytes)
+            .bind(&*arrived.record)
             .execute(conn)
             .await?;
         Ok(())
@@ -195,8 +235,8 @@ impl Arrivals {
         for number in numbers {
             let Some(waiting) = self.waiting.get(number) else { continue };
             batch.progress.insert(*number, (waiting.from, waiting.from));
-            for part in &waiting.parts {
-                rows.extend(part.decode()?.into_iter().map(|row| (*number, row)));
+            for piece in &waiting.pieces {
+                rows.extend(piece.decode()?.into_iter().map(|row| (*number, row)));
             }
         }
         for (number, row) in &rows {
@@ -204,20 +244,20 @@ impl Arrivals {
             match row {
                 // A record is kept until the last of its series is sorted in; a start finds rows again that are in their
                 // table already.
-                Row::Frame(frame) => {
-                    if progress.close(frame.at) {
-                        batch.frames.push((*number, frame));
+                Waiter::Frame(frame) => {
+                    if progress.close(frame.at_ms) {
+                        batch.frames.push((*number, Form::Encoded(frame)));
                     }
                 }
-                Row::Score(score) => {
-                    progress.score(score.at);
-                    batch.scores.push((*number, score));
+                Waiter::Score(score) => {
+                    progress.score(score.at_ms);
+                    batch.scores.push((*number, Form::Encoded(score)));
                 }
-                Row::Settled(settled) => {
-                    progress.settle(settled.at);
+                Waiter::Settled(settled) => {
+                    progress.settle(settled.at.as_ms());
                     batch.settled.push((*number, settled));
                 }
-                Row::Latent(at_ms, latent) => batch.latents.push((*number, *at_ms, latent)),
+                Waiter::Latent(at_ms, latent) => batch.latents.push((*number, *at_ms, Form::Encoded(latent))),
             }
         }
         commit::write_rows(conn, texts, &batch).await?;
@@ -242,9 +282,9 @@ impl Arrivals {
     ) {
         for number in sorted {
             behind.remove(number);
-            for part in self.waiting.remove(number).into_iter().flat_map(|waiting| waiting.parts) {
-                self.n_rows -= part.n_rows;
-                self.n_bytes -= part.rows.len();
+            for piece in self.waiting.remove(number).into_iter().flat_map(|waiting| waiting.pieces) {
+                self.n_rows -= piece.n_rows;
+                self.n_bytes -= piece.rows.len();
             }
         }
         while let Some((id, number)) = self.order.front()
@@ -252,21 +292,20 @@ impl Arrivals {
         {
             self.order.pop_front();
         }
-        if arrived.0.is_empty() {
+        if arrived.parts.is_empty() {
             return;
         }
         self.last_id += 1;
-        for (number, mut part) in arrived.0 {
-            part.rows.shrink_to_fit();
-            self.n_rows += part.n_rows;
-            self.n_bytes += part.rows.len();
+        for (number, rows, n_rows) in arrived.parts {
+            self.n_rows += n_rows;
+            self.n_bytes += rows.len();
             let waiting = self.waiting.entry(number).or_insert_with(|| {
                 let from = from(number);
                 self.order.push_back((self.last_id, number));
                 behind.insert(number, from.last_closed_ms);
-                Waiting { first_id: self.last_id, from, parts: Vec::new() }
+                Waiting { first_id: self.last_id, from, pieces: Vec::new() }
             });
-            waiting.parts.push(part);
+            waiting.pieces.push(Piece { record: Arc::clone(&arrived.record), rows, n_rows });
         }
     }
 }
@@ -282,7 +321,7 @@ pub(super) async fn sort_in_leftovers(conn: &mut SqliteConnection, known: &Known
     let mut arrivals = Arrivals::default();
     let from = |number| known.progress.get(&number).copied().unwrap_or_default();
     for (_, bytes) in records {
-        let arrived = Arrived::decode(&bytes)?;
+        let arrived = Arrived::read(bytes)?;
         arrivals.remember(&[], arrived, from, &mut Behind::new());
     }
     let numbers: Vec<i64> = arrivals.oldest().collect();
@@ -340,7 +379,7 @@ impl Store {
         writer.arrivals.forget(&mut conn, numbers).await?;
         finish(&mut writer.connection, conn).await?;
         let mut behind = self.inner.behind.write().unwrap_or_else(PoisonError::into_inner);
-        writer.arrivals.remember(numbers, Arrived::default(), |_| Progress::default(), &mut behind);
+        writer.arrivals.remember(numbers, Arrived::nothing(), |_| Progress::default(), &mut behind);
         Ok(())
     }
 }

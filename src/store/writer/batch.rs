@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::bundle::ModelBundle;
-use crate::pipeline::{BudgetRow, Outcome, PowerRow, ScoreRow, SettledRow, ShiftDeed, TakeOver};
+use crate::pipeline::{BudgetRow, Outcome, PowerRow, SettledRow, ShiftDeed, TakeOver};
 use crate::series::{Frame, SeriesId, Timestamp};
 use crate::verdict::{Alert, SeriesState, Transition};
 use crate::windowing::OpenRow;
 
+use super::encoded::{Form, FrameForm, LatentForm, ScoreForm};
 use super::known::{Known, Progress};
 
 /// A series' new state: when, which, why.
@@ -19,15 +20,15 @@ pub(super) struct Batch<'a> {
     pub(super) new_series: Vec<(i64, &'a SeriesId, Timestamp)>,
     pub(super) channels: Vec<(i64, i64, &'a str)>,
     /// Closed rows, by series in the order in which they closed.
-    pub(super) frames: Vec<(i64, &'a Frame)>,
+    pub(super) frames: Vec<(i64, FrameForm<'a>)>,
     /// Rows being filled, the last word on each.
     pub(super) open: BTreeMap<(i64, i64), &'a OpenRow>,
     /// Rows that leave `open_rows`, because a row at or after them has closed.
     pub(super) finished: BTreeSet<(i64, i64)>,
-    pub(super) scores: Vec<(i64, &'a ScoreRow)>,
+    pub(super) scores: Vec<(i64, ScoreForm<'a>)>,
     pub(super) settled: Vec<(i64, &'a SettledRow)>,
     /// Latents by time, ms.
-    pub(super) latents: Vec<(i64, i64, &'a [f32])>,
+    pub(super) latents: Vec<(i64, i64, LatentForm<'a>)>,
     pub(super) models: Vec<(i64, &'a SeriesId, &'a ModelBundle)>,
     /// The last word on each series' budget.
     pub(super) budgets: HashMap<i64, &'a BudgetRow>,
@@ -50,19 +51,25 @@ impl<'a> Batch<'a> {
     /// Sorts the outcomes. Ones that the store has already, as far as that shows without a lookup, are left out.
     pub(super) fn sort(outcomes: &'a [Outcome], known: &Known) -> Self {
         let mut batch = Self::default();
-        let mut next_number = known.next_number();
+        let mut last = None;
         for outcome in outcomes {
             let Some((series, at)) = subject(outcome) else { continue };
-            let number = match known.numbers.get(series).or_else(|| batch.numbers.get(series)) {
-                Some(number) => *number,
+            // Outcomes of a row follow each other, so most are of the series before.
+            let known_number = match last {
+                Some((last_series, number)) if last_series == series => Some(number),
+                _ => known.numbers.get(series).or_else(|| batch.numbers.get(series)).copied(),
+            };
+            let number = match known_number {
+                Some(number) => number,
                 None => {
-                    let number = next_number;
-                    next_number += 1;
+                    let newest = batch.new_series.last().map(|(number, ..)| number + 1);
+                    let number = newest.unwrap_or_else(|| known.next_number());
                     batch.numbers.insert(series, number);
                     batch.new_series.push((number, series, at));
                     number
                 }
             };
+            last = Some((series, number));
             batch.add(number, outcome, known);
         }
         batch.gather();
@@ -92,14 +99,14 @@ impl<'a> Batch<'a> {
                 }
             }
             Outcome::Score { score, .. } => {
-                self.progress(number, known).score(score.at);
-                self.scores.push((number, score));
+                self.progress(number, known).score(score.at.as_ms());
+                self.scores.push((number, Form::Fresh(score)));
             }
             Outcome::Settled { settled, .. } => {
-                self.progress(number, known).settle(settled.at);
+                self.progress(number, known).settle(settled.at.as_ms());
                 self.settled.push((number, settled));
             }
-            Outcome::Latent { at, latent, .. } => self.latents.push((number, at.as_ms(), latent)),
+            Outcome::Latent { at, latent, .. } => self.latents.push((number, at.as_ms(), Form::Fresh(latent))),
             Outcome::Transition(transition) => {
                 if let Some(checkpoint) = self.checkpoints.get(&number).filter(|_| transition.sequence == 1) {
                     self.opened_after.push((transition, *checkpoint));
@@ -136,8 +143,8 @@ impl<'a> Batch<'a> {
 
     fn close(&mut self, number: i64, frame: &'a Frame, known: &Known) {
         let at_ms = frame.at.as_ms();
-        if self.progress(number, known).close(frame.at) {
-            self.frames.push((number, frame));
+        if self.progress(number, known).close(at_ms) {
+            self.frames.push((number, Form::Fresh(frame)));
         }
         while let Some((key, _)) = self.open.range((number, i64::MIN)..=(number, at_ms)).next() {
             let key = *key;
@@ -156,7 +163,7 @@ impl<'a> Batch<'a> {
     /// Closed rows, live scores and settled scores that the store has not yet: rows of a series come in rising order.
     pub(super) fn count_new(&self) -> (u64, u64, u64) {
         let from = |number: &i64| self.progress.get(number).map_or_else(Progress::default, |(from, _)| *from);
-        let n_scores = self.scores.iter().filter(|(n, s)| from(n).last_scored_ms < Some(s.at.as_ms())).count();
+        let n_scores = self.scores.iter().filter(|(n, s)| from(n).last_scored_ms < Some(s.at_ms())).count();
         let n_settled = self.settled.iter().filter(|(n, s)| from(n).last_settled_ms < Some(s.at.as_ms())).count();
         (self.frames.len() as u64, n_scores as u64, n_settled as u64)
     }

@@ -40,7 +40,7 @@ impl Store {
         let writer = &mut *writer;
         let batch = Batch::sort(batch, &writer.known);
         let n_series = writer.known.numbers.len();
-        let (mut arrived, mut due) = (Arrived::default(), Vec::new());
+        let (mut arrived, mut due) = (Arrived::nothing(), Vec::new());
         let mut committed = write(&mut conn, &mut writer.texts, &batch).await?;
         if Arrivals::are_wanted(n_series) {
             arrived = Arrived::of(&batch)?;

@@ -4,10 +4,10 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, SqliteConnection};
 
 use super::batch::Batch;
+use super::encoded::{EncodedFrame, Form, FrameForm};
 use super::rows::{ManyRows, Texts, execute_rows};
-use crate::series::Frame;
 use crate::store::CommitError;
-use crate::store::blob::{encode_cells, encode_i32s, encode_values};
+use crate::store::blob::encode_i32s;
 
 const CLOSED: ManyRows = ManyRows {
     head: "INSERT OR FAIL INTO frames (series_id, at_ms, channel_values, cells) VALUES",
@@ -31,7 +31,7 @@ pub(super) async fn write_closed(
     texts: &mut Texts,
     batch: &Batch<'_>,
 ) -> Result<u64, CommitError> {
-    execute_rows(conn, texts, &CLOSED, &batch.frames, |(n, frame), a| add_frame(*n, frame, a)).await
+    execute_rows(conn, texts, &CLOSED, &batch.frames, |(number, frame), a| add_frame(*number, *frame, a)).await
 }
 
 /// Writes rows that are being filled, and takes those away that have closed.
@@ -48,16 +48,17 @@ pub(super) async fn write_open(
     .await?;
     let open: Vec<_> = batch.open.iter().collect();
     execute_rows(conn, texts, &OPEN, &open, |((n, _), row), a| {
-        add_frame(*n, &row.frame, a)?;
+        add_frame(*n, Form::Fresh(&row.frame), a)?;
         a.add(encode_i32s(&row.heard_ms))
     })
     .await?;
     Ok(())
 }
 
-fn add_frame(number: i64, frame: &Frame, a: &mut SqliteArguments) -> Result<(), sqlx::error::BoxDynError> {
+fn add_frame(number: i64, frame: FrameForm<'_>, a: &mut SqliteArguments) -> Result<(), sqlx::error::BoxDynError> {
+    let EncodedFrame { at_ms, values, cells } = frame.encoded();
     a.add(number)?;
-    a.add(frame.at.as_ms())?;
-    a.add(encode_values(&frame.values))?;
-    a.add(encode_cells(&frame.cells))
+    a.add(at_ms)?;
+    a.add(values)?;
+    a.add(cells)
 }

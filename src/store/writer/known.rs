@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sqlx::SqliteConnection;
 
-use crate::series::{SeriesId, Timestamp};
+use crate::series::SeriesId;
 
 /// How far the rows of a series go, as the table `series` keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,23 +17,23 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Goes on to a closed row; false when the rows go that far already.
-    pub(super) fn close(&mut self, at: Timestamp) -> bool {
-        let is_new = self.last_closed_ms < Some(at.as_ms());
+    pub(super) fn close(&mut self, at_ms: i64) -> bool {
+        let is_new = self.last_closed_ms < Some(at_ms);
         if is_new {
-            self.last_closed_ms = Some(at.as_ms());
+            self.last_closed_ms = Some(at_ms);
             self.n_closed += 1;
         }
         is_new
     }
 
     /// Goes on to a row with a live score.
-    pub(super) fn score(&mut self, at: Timestamp) {
-        self.last_scored_ms = self.last_scored_ms.max(Some(at.as_ms()));
+    pub(super) fn score(&mut self, at_ms: i64) {
+        self.last_scored_ms = self.last_scored_ms.max(Some(at_ms));
     }
 
     /// Goes on to a row with a settled score.
-    pub(super) fn settle(&mut self, at: Timestamp) {
-        self.last_settled_ms = self.last_settled_ms.max(Some(at.as_ms()));
+    pub(super) fn settle(&mut self, at_ms: i64) {
+        self.last_settled_ms = self.last_settled_ms.max(Some(at_ms));
     }
 }
 

@@ -6,6 +6,7 @@ mod batch;
 mod budget_rows;
 mod commit;
 mod deeds;
+mod encoded;
 mod frame_rows;
 mod known;
 mod label;

@@ -82,9 +82,9 @@ pub(super) async fn write(
     texts: &mut Texts,
     batch: &Batch<'_>,
 ) -> Result<(), CommitError> {
-    let scored_from: BTreeMap<i64, i64> = first_times(batch.scores.iter().map(|(n, s)| (*n, s.at.as_ms())));
+    let scored_from: BTreeMap<i64, i64> = first_times(batch.scores.iter().map(|(n, s)| (*n, s.at_ms())));
     let settled_from = first_times(batch.settled.iter().map(|(n, s)| (*n, s.at.as_ms())));
-    let closed_from = first_times(batch.frames.iter().map(|(n, f)| (*n, f.at.as_ms())));
+    let closed_from = first_times(batch.frames.iter().map(|(n, f)| (*n, f.at_ms())));
     for (level_ms, scores, settled) in
         [(MINUTE_MS, &MINUTE_SCORES, &MINUTE_SETTLED), (HOUR_MS, &HOUR_SCORES, &HOUR_SETTLED)]
     {

@@ -5,7 +5,6 @@ use sqlx::{Arguments, SqliteConnection};
 use super::batch::Batch;
 use super::rows::{ManyRows, Texts, execute_rows};
 use crate::store::CommitError;
-use crate::store::blob::encode_detail;
 
 const LIVE: ManyRows = ManyRows {
     head: "INSERT OR FAIL INTO scores (series_id, at_ms, live_score, evidence, p_value, autoencoder_error, pca_error, \
@@ -33,8 +32,9 @@ pub(super) async fn write(
     batch: &Batch<'_>,
 ) -> Result<(u64, u64), CommitError> {
     let n_live = execute_rows(conn, texts, &LIVE, &batch.scores, |(number, score), a| {
+        let score = score.encoded();
         a.add(*number)?;
-        a.add(score.at.as_ms())?;
+        a.add(score.at_ms)?;
         a.add(score.live_score)?;
         a.add(score.evidence)?;
         a.add(score.p_value)?;
@@ -42,7 +42,7 @@ pub(super) async fn write(
         a.add(score.pca_error)?;
         a.add(score.baseline_error)?;
         a.add(score.is_anomalous)?;
-        a.add(encode_detail(score))
+        a.add(score.detail)
     })
     .await?;
     let n_settled = execute_rows(conn, texts, &SETTLED, &batch.settled, |(number, settled), a| {
@@ -54,7 +54,7 @@ pub(super) async fn write(
     execute_rows(conn, texts, &LATENTS, &batch.latents, |(number, at_ms, latent), a| {
         a.add(*number)?;
         a.add(*at_ms)?;
-        a.add(latent.iter().flat_map(|z| z.to_le_bytes()).collect::<Vec<u8>>())
+        a.add(latent.encoded())
     })
     .await?;
     Ok((n_live, n_settled))
