@@ -9,13 +9,15 @@
 
 use super::dispatch::{Kernel, KernelPath, Real};
 use super::lanes::{Lanes, read, sweep, write};
-use super::step::{Gates, Place, StepForward, step_on};
+use super::step::{Gates, NARROW, Place, StepForward, sigmoid, step_on, tanh};
 use super::steps::{StepsForward, steps_on};
 
 /// The gates of [`gru_step`]; kept: `r, z, n, u_n`.
-pub(super) struct GruGates;
+///
+/// `WIDE` layers take the activations that spare the multipliers; in eight lanes these cost more than they save.
+pub(super) struct GruGates<const WIDE: bool>;
 
-impl Gates<3> for GruGates {
+impl<const WIDE: bool> Gates<3> for GruGates<WIDE> {
     const STATES: usize = 1;
     const KEPT: usize = 4;
     /// The reset gate multiplies the candidate's recurrent sum alone.
@@ -23,14 +25,14 @@ impl Gates<3> for GruGates {
 
     #[inline(always)]
     fn begin<L: Lanes>([r, z, u_n]: [L; 3]) -> [L; 3] {
-        [r.sigmoid(), z.sigmoid(), u_n]
+        [sigmoid::<L, WIDE>(r), sigmoid::<L, WIDE>(z), u_n]
     }
 
     #[inline(always)]
     unsafe fn finish<L: Lanes>([r, z, u_n]: [L; 3], at: Place<L::Element>, n: usize) -> L {
         // SAFETY: the caller promises n units in every block.
         unsafe {
-            let candidate = r.mul_add(u_n, read(at.projected, 2 * at.hidden, n)).tanh();
+            let candidate = tanh::<L, WIDE>(r.mul_add(u_n, read(at.projected, 2 * at.hidden, n)));
             at.keep(0, r, n);
             at.keep(1, z, n);
             at.keep(2, candidate, n);
@@ -43,12 +45,20 @@ impl Gates<3> for GruGates {
 /// One forward step of a GRU.
 #[inline]
 pub fn gru_step<R: Real>(step: StepForward<'_, R>) {
-    step_on::<R, GruGates, 3>(KernelPath::detected(), step);
+    if step.hidden > NARROW {
+        step_on::<R, GruGates<true>, 3>(KernelPath::detected(), step);
+    } else {
+        step_on::<R, GruGates<false>, 3>(KernelPath::detected(), step);
+    }
 }
 
 /// Forward steps in a row, each as [`gru_step`].
 pub fn gru_steps<R: Real>(steps: StepsForward<'_, R>) {
-    steps_on::<R, GruGates, 3>(KernelPath::detected(), steps);
+    if steps.hidden > NARROW {
+        steps_on::<R, GruGates<true>, 3>(KernelPath::detected(), steps);
+    } else {
+        steps_on::<R, GruGates<false>, 3>(KernelPath::detected(), steps);
+    }
 }
 
 /// One backward step for `b` windows.

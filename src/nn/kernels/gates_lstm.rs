@@ -7,20 +7,22 @@
 
 use super::dispatch::{Kernel, KernelPath, Real};
 use super::lanes::{Lanes, read, sweep, write};
-use super::step::{Gates, Place, StepForward, step_on};
+use super::step::{Gates, NARROW, Place, StepForward, sigmoid, step_on, tanh};
 use super::steps::{StepsForward, steps_on};
 
 /// The gates of [`lstm_step`]; kept: `i, f, g, o, tanh c`.
-pub(super) struct LstmGates;
+///
+/// `WIDE` layers take the activations that spare the multipliers; in eight lanes these cost more than they save.
+pub(super) struct LstmGates<const WIDE: bool>;
 
-impl Gates<4> for LstmGates {
+impl<const WIDE: bool> Gates<4> for LstmGates<WIDE> {
     const STATES: usize = 2;
     const KEPT: usize = 5;
     const BEGINS_WITH_INPUT: [bool; 4] = [true; 4];
 
     #[inline(always)]
     fn begin<L: Lanes>([input, forget, candidate, output]: [L; 4]) -> [L; 4] {
-        [input.sigmoid(), forget.sigmoid(), candidate.tanh(), output.sigmoid()]
+        [sigmoid::<L, WIDE>(input), sigmoid::<L, WIDE>(forget), tanh::<L, WIDE>(candidate), sigmoid::<L, WIDE>(output)]
     }
 
     #[inline(always)]
@@ -28,7 +30,7 @@ impl Gates<4> for LstmGates {
         // SAFETY: the caller promises n units in every block.
         unsafe {
             let cell = forget.mul_add(read(at.before, at.hidden, n), input.mul(candidate));
-            let squashed = cell.tanh();
+            let squashed = tanh::<L, WIDE>(cell);
             write(cell, at.after, at.hidden, n);
             at.keep(0, input, n);
             at.keep(1, forget, n);
@@ -43,12 +45,20 @@ impl Gates<4> for LstmGates {
 /// One forward step of an LSTM; states h, c.
 #[inline]
 pub fn lstm_step<R: Real>(step: StepForward<'_, R>) {
-    step_on::<R, LstmGates, 4>(KernelPath::detected(), step);
+    if step.hidden > NARROW {
+        step_on::<R, LstmGates<true>, 4>(KernelPath::detected(), step);
+    } else {
+        step_on::<R, LstmGates<false>, 4>(KernelPath::detected(), step);
+    }
 }
 
 /// Forward steps in a row, each as [`lstm_step`].
 pub fn lstm_steps<R: Real>(steps: StepsForward<'_, R>) {
-    steps_on::<R, LstmGates, 4>(KernelPath::detected(), steps);
+    if steps.hidden > NARROW {
+        steps_on::<R, LstmGates<true>, 4>(KernelPath::detected(), steps);
+    } else {
+        steps_on::<R, LstmGates<false>, 4>(KernelPath::detected(), steps);
+    }
 }
 
 /// One backward step for `b` windows.

@@ -7,7 +7,7 @@
 //!
 //! Two promises hold for every kernel. A row's result does not depend on how many rows lie beside it or which lane it
 //! lands in: sums run over the reduction index in order, one fused step at a time. And the AVX-512 and AVX2 paths agree
-//! bit for bit, because both fuse every multiply-add and share the rational functions of the activations.
+//! bit for bit, because both fuse every multiply-add and share the arithmetic of the activations.
 //!
 //! This is the only place in the crate where unsafe code is allowed.
 #![allow(unsafe_code)]

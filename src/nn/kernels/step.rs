@@ -28,6 +28,21 @@ pub(super) trait Gates<const G: usize> {
     unsafe fn finish<L: Lanes>(gates: [L; G], at: Place<L::Element>, n: usize) -> L;
 }
 
+/// Up to this many units run on eight lanes, where half of a sixteen-lane register would idle.
+pub(super) const NARROW: usize = 8;
+
+/// The tanh of a gate.
+#[inline(always)]
+pub(super) fn tanh<L: Lanes, const WIDE: bool>(x: L) -> L {
+    if WIDE { x.gate_tanh() } else { x.tanh() }
+}
+
+/// The logistic function of a gate.
+#[inline(always)]
+pub(super) fn sigmoid<L: Lanes, const WIDE: bool>(x: L) -> L {
+    if WIDE { x.gate_sigmoid() } else { x.sigmoid() }
+}
+
 /// Rows of one window, moved on to the units at work. Blocks of a row are `hidden` apart.
 #[derive(Clone, Copy)]
 pub(super) struct Place<R> {
@@ -77,7 +92,7 @@ pub struct StepForward<'a, R> {
 /// Runs a step on `path`.
 #[inline]
 pub(super) fn step_on<R: Real, C: Gates<G>, const G: usize>(path: KernelPath, step: StepForward<'_, R>) {
-    let path = if step.hidden <= 8 { R::narrow_path(path) } else { path };
+    let path = if step.hidden <= NARROW { R::narrow_path(path) } else { path };
     R::run_on(path, Fused::<R, C, G> { step, cell: PhantomData });
 }
 
@@ -293,7 +308,7 @@ mod tests {
         (0..n).map(|_| generator.normal() as f32).collect()
     }
 
-    fn sigmoid(x: f64) -> f64 {
+    fn logistic(x: f64) -> f64 {
         1.0 / (1.0 + (-x).exp())
     }
 
@@ -302,15 +317,15 @@ mod tests {
     type Unit = fn(x: &[f64], u: &[f64], before: &[f64]) -> Vec<f64>;
 
     fn gru(x: &[f64], u: &[f64], before: &[f64]) -> Vec<f64> {
-        let (r, z) = (sigmoid(x[0] + u[0]), sigmoid(x[1] + u[1]));
+        let (r, z) = (logistic(x[0] + u[0]), logistic(x[1] + u[1]));
         let n = (x[2] + r * u[2]).tanh();
         vec![(1.0 - z) * n + z * before[0]]
     }
 
     fn lstm(x: &[f64], u: &[f64], before: &[f64]) -> Vec<f64> {
         let a: Vec<f64> = x.iter().zip(u).map(|(x, u)| x + u).collect();
-        let c = sigmoid(a[1]) * before[1] + sigmoid(a[0]) * a[2].tanh();
-        vec![sigmoid(a[3]) * c.tanh(), c]
+        let c = logistic(a[1]) * before[1] + logistic(a[0]) * a[2].tanh();
+        vec![logistic(a[3]) * c.tanh(), c]
     }
 
     fn simple(x: &[f64], u: &[f64], _before: &[f64]) -> Vec<f64> {
@@ -375,8 +390,10 @@ mod tests {
 
     #[test]
     fn every_cell_follows_its_equations_on_every_path_and_in_every_batch() {
-        check::<GruGates, 3>(gru);
-        check::<LstmGates, 4>(lstm);
+        check::<GruGates<true>, 3>(gru);
+        check::<GruGates<false>, 3>(gru);
+        check::<LstmGates<true>, 4>(lstm);
+        check::<LstmGates<false>, 4>(lstm);
         check::<SimpleGates, 1>(simple);
     }
 }

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use super::dispatch::{Kernel, KernelPath, Real};
 use super::lanes::{Lanes, read, sweep, write};
-use super::step::{Fused, Gates, StepForward};
+use super::step::{Fused, Gates, NARROW, StepForward};
 
 /// Forward steps in a row, none of which needs more than its projection and the state before.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub struct StepsForward<'a, R> {
 /// Runs steps on `path`.
 #[inline]
 pub(super) fn steps_on<R: Real, C: Gates<G>, const G: usize>(path: KernelPath, steps: StepsForward<'_, R>) {
-    let path = if steps.hidden <= 8 { R::narrow_path(path) } else { path };
+    let path = if steps.hidden <= NARROW { R::narrow_path(path) } else { path };
     R::run_on(path, Loop::<R, C, G> { steps, cell: PhantomData });
 }
 
@@ -172,8 +172,8 @@ mod tests {
 
     #[test]
     fn steps_at_once_have_the_bits_of_steps_one_by_one() {
-        check::<GruGates, 3>();
-        check::<LstmGates, 4>();
+        check::<GruGates<true>, 3>();
+        check::<LstmGates<true>, 4>();
         check::<SimpleGates, 1>();
     }
 }

@@ -3,8 +3,8 @@
 use std::arch::x86_64::*;
 
 use super::dispatch::Kernel;
-use super::functions::{rational_sigmoid, rational_tanh, reduced_exp};
-use super::lanes::Lanes;
+use super::functions::{gate_sigmoid, gate_tanh, rational_sigmoid, rational_tanh, reduced_exp};
+use super::lanes::{Lanes, Single, TO_EXPONENT};
 
 /// Compiles a kernel for AVX-512.
 #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
@@ -110,6 +110,14 @@ impl Lanes for F32x16 {
         rational_tanh(self)
     }
     #[inline(always)]
+    fn gate_tanh(self) -> Self {
+        gate_tanh(self)
+    }
+    #[inline(always)]
+    fn gate_sigmoid(self) -> Self {
+        gate_sigmoid(self)
+    }
+    #[inline(always)]
     fn sigmoid(self) -> Self {
         rational_sigmoid(self)
     }
@@ -200,6 +208,14 @@ impl Lanes for F32x8 {
         rational_tanh(self)
     }
     #[inline(always)]
+    fn gate_tanh(self) -> Self {
+        gate_tanh(self)
+    }
+    #[inline(always)]
+    fn gate_sigmoid(self) -> Self {
+        gate_sigmoid(self)
+    }
+    #[inline(always)]
     fn sigmoid(self) -> Self {
         rational_sigmoid(self)
     }
@@ -214,6 +230,39 @@ impl Lanes for F32x8 {
         unsafe {
             let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(k.0), _mm256_set1_epi32(127));
             F32x8(_mm256_mul_ps(self.0, _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))))
+        }
+    }
+}
+
+impl Single for F32x16 {
+    #[inline(always)]
+    fn power_of_rounded(self, rounded: Self, table: &[f32; 32]) -> Self {
+        // SAFETY: as for `splat`; the table has two registers of elements.
+        unsafe {
+            let (low, high) = (_mm512_loadu_ps(table.as_ptr()), _mm512_loadu_ps(table.as_ptr().add(16)));
+            let entry = _mm512_permutex2var_ps(low, _mm512_castps_si512(self.0), high);
+            // Takes the power of two that is not above the exponent.
+            F32x16(_mm512_scalef_ps(entry, rounded.0))
+        }
+    }
+}
+
+impl Single for F32x8 {
+    #[inline(always)]
+    fn power_of_rounded(self, _rounded: Self, table: &[f32; 32]) -> Self {
+        // SAFETY: as for `splat`; the table has four registers of elements.
+        unsafe {
+            let index = _mm256_castps_si256(self.0);
+            let a = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr()), index);
+            let b = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr().add(8)), index);
+            let c = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr().add(16)), index);
+            let d = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr().add(24)), index);
+            // A bit that becomes the sign chooses: the fourth, then the fifth.
+            let fourth = _mm256_castsi256_ps(_mm256_slli_epi32::<28>(index));
+            let fifth = _mm256_castsi256_ps(_mm256_slli_epi32::<27>(index));
+            let entry = _mm256_blendv_ps(_mm256_blendv_ps(a, b, fourth), _mm256_blendv_ps(c, d, fourth), fifth);
+            let power = _mm256_slli_epi32::<TO_EXPONENT>(_mm256_andnot_si256(_mm256_set1_epi32(31), index));
+            F32x8(_mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(entry), power)))
         }
     }
 }
