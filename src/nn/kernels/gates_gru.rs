@@ -18,13 +18,14 @@ use super::steps::{StepsForward, steps_on};
 pub(super) struct GruGates<const WIDE: bool>;
 
 impl<const WIDE: bool> Gates<3> for GruGates<WIDE> {
+    const PARTS: usize = 1;
     const STATES: usize = 1;
     const KEPT: usize = 4;
     /// The reset gate multiplies the candidate's recurrent sum alone.
     const BEGINS_WITH_INPUT: [bool; 3] = [true, true, false];
 
     #[inline(always)]
-    fn begin<L: Lanes>([r, z, u_n]: [L; 3]) -> [L; 3] {
+    fn begin<L: Lanes>(_part: usize, [r, z, u_n]: [L; 3]) -> [L; 3] {
         [sigmoid::<L, WIDE>(r), sigmoid::<L, WIDE>(z), u_n]
     }
 

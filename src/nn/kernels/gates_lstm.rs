@@ -16,13 +16,18 @@ use super::steps::{StepsForward, steps_on};
 pub(super) struct LstmGates<const WIDE: bool>;
 
 impl<const WIDE: bool> Gates<4> for LstmGates<WIDE> {
+    const PARTS: usize = 2;
     const STATES: usize = 2;
     const KEPT: usize = 5;
     const BEGINS_WITH_INPUT: [bool; 4] = [true; 4];
 
     #[inline(always)]
-    fn begin<L: Lanes>([input, forget, candidate, output]: [L; 4]) -> [L; 4] {
-        [sigmoid::<L, WIDE>(input), sigmoid::<L, WIDE>(forget), tanh::<L, WIDE>(candidate), sigmoid::<L, WIDE>(output)]
+    fn begin<L: Lanes>(part: usize, [input, forget, candidate, output]: [L; 4]) -> [L; 4] {
+        if part == 0 {
+            [sigmoid::<L, WIDE>(input), forget, tanh::<L, WIDE>(candidate), output]
+        } else {
+            [input, sigmoid::<L, WIDE>(forget), candidate, sigmoid::<L, WIDE>(output)]
+        }
     }
 
     #[inline(always)]

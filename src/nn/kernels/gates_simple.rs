@@ -9,12 +9,13 @@ use super::steps::{StepsForward, steps_on};
 pub(super) struct SimpleGates;
 
 impl Gates<1> for SimpleGates {
+    const PARTS: usize = 1;
     const STATES: usize = 1;
     const KEPT: usize = 0;
     const BEGINS_WITH_INPUT: [bool; 1] = [true];
 
     #[inline(always)]
-    fn begin<L: Lanes>([sum]: [L; 1]) -> [L; 1] {
+    fn begin<L: Lanes>(_part: usize, [sum]: [L; 1]) -> [L; 1] {
         [sum.tanh()]
     }
 

@@ -69,6 +69,12 @@ pub trait Lanes: Copy {
     }
     /// Exponential function, within 2e-7 of libm's value; arguments below -87 count as -87, above 88 as 88.
     fn exp(self) -> Self;
+    /// The same number. On the widest path the compiler moves nothing that makes or takes it past another pinned number,
+    /// so that work stays interleaved as it is written.
+    #[inline(always)]
+    fn pinned(self) -> Self {
+        self
+    }
     /// `self * 2^k` for whole `k` in -126 … 127.
     fn times_power_of_two(self, k: Self) -> Self;
 }

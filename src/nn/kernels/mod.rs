@@ -13,19 +13,23 @@
 #![allow(unsafe_code)]
 
 mod activation;
+mod alone;
 mod dispatch;
 mod functions;
 mod gates_gru;
 mod gates_lstm;
 mod gates_simple;
 mod lanes;
+mod overlap;
 mod packing;
+mod pairs;
 mod peak;
 mod product;
 mod softmax;
 mod step;
 mod steps;
 mod update;
+mod weights;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 

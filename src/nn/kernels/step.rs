@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 
 use super::dispatch::{Kernel, KernelPath, Real};
 use super::lanes::{Lanes, read, write};
+use super::overlap::{OneStep, fits};
 
 /// What a cell does with the finished sums of a few units; G gate blocks.
 pub(super) trait Gates<const G: usize> {
@@ -18,10 +19,13 @@ pub(super) trait Gates<const G: usize> {
     /// Gates whose sum begins with the projected input; the others get it apart from the recurrent sum.
     const BEGINS_WITH_INPUT: [bool; G];
 
-    /// Applies every activation that waits for no other.
-    fn begin<L: Lanes>(sums: [L; G]) -> [L; G];
+    /// Parts that the activations come in which wait for no other, one or two.
+    const PARTS: usize;
 
-    /// Turns what [`Gates::begin`] returned into the new state and returns h.
+    /// Applies the activations of part `part`; the other sums stay as they are.
+    fn begin<L: Lanes>(part: usize, sums: [L; G]) -> [L; G];
+
+    /// Turns what [`Gates::begin`] made of the sums into the new state and returns h.
     ///
     /// # Safety
     /// `at` must point to rows that hold `n` more units.
@@ -93,7 +97,11 @@ pub struct StepForward<'a, R> {
 #[inline]
 pub(super) fn step_on<R: Real, C: Gates<G>, const G: usize>(path: KernelPath, step: StepForward<'_, R>) {
     let path = if step.hidden <= NARROW { R::narrow_path(path) } else { path };
-    R::run_on(path, Fused::<R, C, G> { step, cell: PhantomData });
+    if step.cache.is_empty() && fits::<R>(path, step.hidden) {
+        R::run_on(path, OneStep::<R, C, G> { step, cell: PhantomData });
+    } else {
+        R::run_on(path, Fused::<R, C, G> { step, cell: PhantomData });
+    }
 }
 
 /// [`StepForward`] as a kernel.
@@ -223,7 +231,9 @@ impl<R: Real, C: Gates<G>, const G: usize> Fused<'_, R, C, G> {
                 }
             }
             for m in 0..I * Q {
-                parked.add(m).write(C::begin(parked.add(m).read()));
+                for part in 0..C::PARTS {
+                    parked.add(m).write(C::begin(part, parked.add(m).read()));
+                }
             }
             // Full registers and nothing kept is known while compiling: a branch would part a unit's gates from the next's.
             if last == L::N && step.cache.is_empty() {

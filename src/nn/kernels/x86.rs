@@ -18,6 +18,15 @@ pub(super) fn run_avx2<K: Kernel<f32>>(kernel: K) -> K::Output {
     kernel.run::<F32x8>()
 }
 
+/// Behind [`Lanes::pinned`].
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn pin(mut value: __m512) -> __m512 {
+    // SAFETY: there is no instruction in it, so nothing is changed; the register class needs what this function enables.
+    unsafe { std::arch::asm!("/* {0} */", inout(zmm_reg) value, options(nomem, nostack, preserves_flags)) };
+    value
+}
+
 /// Sixteen lanes; private to this folder, so that it exists only inside [`run_avx512`].
 #[derive(Clone, Copy)]
 pub(super) struct F32x16(__m512);
@@ -124,6 +133,11 @@ impl Lanes for F32x16 {
     #[inline(always)]
     fn exp(self) -> Self {
         reduced_exp(self)
+    }
+    #[inline(always)]
+    fn pinned(self) -> Self {
+        // SAFETY: as for `splat`.
+        unsafe { F32x16(pin(self.0)) }
     }
     #[inline(always)]
     fn times_power_of_two(self, k: Self) -> Self {

@@ -1,0 +1,116 @@
+//! Steps of layers whose units fill two wide registers: gates run beside products.
+//!
+//! Products keep the multipliers busy and the adders idle; activations are chains that wait for themselves. So the gates
+//! of one pair of windows run between the products of the next ([`super::pairs`]), and those of a window alone between
+//! its own ([`super::alone`]). Both are dealt out by the spoonful, because a processor looks ahead over some sixty
+//! waiting operations and no further; [`Lanes::pinned`] keeps the compiler from gathering what stands apart. The bits
+//! are those of [`super::step`], which runs every other width.
+
+use std::marker::PhantomData;
+
+use super::alone::alone;
+use super::dispatch::{Kernel, KernelPath, Real};
+use super::lanes::Lanes;
+use super::pairs::Pairs;
+use super::step::{Gates, StepForward};
+use super::steps::StepsForward;
+use super::weights::{Rows, Weights};
+
+/// Whether a layer of this width can run here: it fills two registers, and there are enough of them.
+pub(super) fn fits<R: Real>(path: KernelPath, hidden: usize) -> bool {
+    R::run_on(path, TwoRegisters(PhantomData)) == Some(hidden)
+}
+
+struct TwoRegisters<R>(PhantomData<R>);
+
+impl<R: Real> Kernel<R> for TwoRegisters<R> {
+    type Output = Option<usize>;
+
+    #[inline(always)]
+    fn run<L: Lanes<Element = R>>(self) -> Option<usize> {
+        (L::REGISTERS >= 32).then_some(2 * L::N)
+    }
+}
+
+/// [`StepForward`] without a cache, for a width that [`fits`].
+pub(super) struct OneStep<'a, R, C, const G: usize> {
+    pub(super) step: StepForward<'a, R>,
+    pub(super) cell: PhantomData<C>,
+}
+
+impl<R: Real, C: Gates<G>, const G: usize> Kernel<R> for OneStep<'_, R, C, G> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Element = R>>(self) {
+        let StepForward { b, hidden, projected, recurrent, bias, before, after, .. } = self.step;
+        let (gates, state) = (G * hidden, C::STATES * hidden);
+        assert!(hidden == 2 * L::N, "{hidden} units in two registers of {}", L::N);
+        assert!(projected.len() >= b * gates, "projections of [{b}, {gates}]");
+        assert!(recurrent.len() >= hidden * gates && bias.len() >= gates, "weights of {gates}");
+        assert!(before.len() >= b * state && after.len() >= b * state, "state of [{b}, {state}]");
+        let (projected, before, after) = (projected.as_ptr(), before.as_ptr(), after.as_mut_ptr());
+        let rows = Rows { projected, before, after, output: std::ptr::null_mut(), output_row: 0 };
+        // SAFETY: the asserts above bound b rows of every slice, and the weights.
+        unsafe {
+            let weights = Weights::<L, C, G>::new(recurrent.as_ptr(), bias.as_ptr());
+            let mut pairs = Pairs::new(weights);
+            pairs.step(rows, b);
+            pairs.flush();
+        }
+    }
+}
+
+/// [`StepsForward`] without caches, for a width that [`fits`].
+pub(super) struct ManySteps<'a, R, C, const G: usize> {
+    pub(super) steps: StepsForward<'a, R>,
+    pub(super) cell: PhantomData<C>,
+}
+
+impl<R: Real, C: Gates<G>, const G: usize> Kernel<R> for ManySteps<'_, R, C, G> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Element = R>>(self) {
+        let StepsForward { b, hidden, n, projected, recurrent, bias, states, outputs, is_backward, .. } = self.steps;
+        let (gates, state) = (b * G * hidden, b * C::STATES * hidden);
+        assert!(hidden == 2 * L::N, "{hidden} units in two registers of {}", L::N);
+        if state == 0 || n == 0 {
+            return;
+        }
+        let slots = states.len() / state;
+        let serves_all = projected.len() <= gates;
+        assert!(slots >= 2, "one state of [{b}, {hidden}]");
+        assert!(outputs.is_empty() || outputs.len() >= b * n * hidden, "outputs of [{b}, {n}, {hidden}]");
+        assert!(projected.len() >= if serves_all { gates } else { n * gates }, "projections of [{n}, {b}, {hidden}]");
+        assert!(recurrent.len() >= G * hidden * hidden && bias.len() >= G * hidden, "weights of {hidden}");
+        let (states, keeps) = (states.as_mut_ptr(), !outputs.is_empty());
+        let outputs = outputs.as_mut_ptr();
+        // SAFETY: the asserts above bound every slot, every row of projections and outputs, and the weights.
+        unsafe {
+            let rows = |s: usize| {
+                let row = if is_backward { n - 1 - s } else { s };
+                Rows {
+                    projected: projected.as_ptr().add(if serves_all { 0 } else { row * gates }),
+                    before: states.add(s % slots * state),
+                    after: states.add((s + 1) % slots * state),
+                    output: if keeps { outputs.add(row * hidden) } else { std::ptr::null_mut() },
+                    output_row: n * hidden,
+                }
+            };
+            let weights = Weights::<L, C, G>::new(recurrent.as_ptr(), bias.as_ptr());
+            if b == 1 {
+                return alone(&weights, n, rows);
+            }
+            let mut pairs = Pairs::new(weights);
+            for s in 0..n {
+                pairs.step(rows(s), b);
+                // With four windows the pair that waits is not the one that the next step begins with.
+                if b < 4 {
+                    pairs.flush();
+                }
+            }
+            pairs.flush();
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Products and gates over a width of two registers, and where they read and write.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use super::lanes::Lanes;
+use super::step::{Gates, Place};
+
+/// Where a step reads and writes, from one window on.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<R> {
+    pub(super) projected: *const R,
+    pub(super) before: *const R,
+    pub(super) after: *mut R,
+    /// Takes h as well, unless null; windows are `output_row` apart.
+    pub(super) output: *mut R,
+    pub(super) output_row: usize,
+}
+
+/// Sums of `I` windows and `Q` registers of units.
+pub(super) type Sums<L, const G: usize, const Q: usize, const I: usize> = [[[L; G]; Q]; I];
+
+/// The recurrent weights of a layer, and all that is done with them.
+pub(super) struct Weights<L: Lanes, C, const G: usize> {
+    /// U: `[H, G*H]`.
+    recurrent: *const L::Element,
+    /// b_hh: `[G*H]`.
+    bias: *const L::Element,
+    cell: PhantomData<C>,
+}
+
+// By hand: a derived one would ask the same of the cell.
+impl<L: Lanes, C, const G: usize> Copy for Weights<L, C, G> {}
+
+impl<L: Lanes, C, const G: usize> Clone for Weights<L, C, G> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<L: Lanes, C: Gates<G>, const G: usize> Weights<L, C, G> {
+    pub(super) const HIDDEN: usize = 2 * L::N;
+    pub(super) const GATES: usize = G * Self::HIDDEN;
+    pub(super) const STATE: usize = C::STATES * Self::HIDDEN;
+
+    /// # Safety
+    /// Both must be as long as their fields say, for as long as the value lives.
+    #[inline(always)]
+    pub(super) unsafe fn new(recurrent: *const L::Element, bias: *const L::Element) -> Self {
+        Weights { recurrent, bias, cell: PhantomData }
+    }
+
+    /// What the sums begin with.
+    ///
+    /// # Safety
+    /// `rows` holds `I` windows.
+    #[inline(always)]
+    pub(super) unsafe fn start<const I: usize>(&self, rows: Rows<L::Element>) -> Sums<L, G, 2, I> {
+        let mut sums = [[[L::splat(L::Element::default()); G]; 2]; I];
+        for q in 0..2 {
+            for g in 0..G {
+                let at = g * Self::HIDDEN + q * L::N;
+                // SAFETY: promised by the caller.
+                let bias = unsafe { L::load(self.bias.add(at)) };
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    sums[q][g] = if C::BEGINS_WITH_INPUT[g] {
+                        // SAFETY: promised by the caller.
+                        bias.add(unsafe { L::load(rows.projected.add(i * Self::GATES + at)) })
+                    } else {
+                        bias
+                    };
+                }
+            }
+        }
+        sums
+    }
+
+    /// Adds the products with the hidden units `k` to the sums of `Q` registers from `first` on.
+    ///
+    /// # Safety
+    /// `rows` holds `I` windows, and `k` lies inside H.
+    #[inline(always)]
+    pub(super) unsafe fn add_products<const Q: usize, const I: usize, const PINNED: bool>(
+        &self,
+        sums: &mut Sums<L, G, Q, I>,
+        rows: Rows<L::Element>,
+        first: usize,
+        k: Range<usize>,
+    ) {
+        for k in k {
+            let mut right = [[L::splat(L::Element::default()); G]; Q];
+            for (q, right) in right.iter_mut().enumerate() {
+                for (g, right) in right.iter_mut().enumerate() {
+                    let at = k * Self::GATES + g * Self::HIDDEN + (first + q) * L::N;
+                    // SAFETY: promised by the caller.
+                    *right = unsafe { L::load(self.recurrent.add(at)) };
+                }
+            }
+            for (i, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: promised by the caller.
+                let left = L::splat(unsafe { *rows.before.add(i * Self::STATE + k) });
+                for (sums, right) in sums.iter_mut().zip(&right) {
+                    for (sum, right) in sums.iter_mut().zip(right) {
+                        *sum = left.mul_add(*right, *sum);
+                        if PINNED && I == 1 {
+                            *sum = sum.pinned();
+                        }
+                    }
+                }
+            }
+            if PINNED && I > 1 {
+                for sums in sums.iter_mut() {
+                    for sums in sums.iter_mut() {
+                        *sums = pinned(*sums);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The activations of one part.
+    #[inline(always)]
+    pub(super) fn begin(part: usize, gates: &mut [L; G]) {
+        if part < C::PARTS {
+            *gates = pinned(C::begin(part, pinned(*gates)));
+        }
+    }
+
+    /// The new state of window `i` and register `q`.
+    ///
+    /// # Safety
+    /// `rows` holds `i + 1` windows.
+    #[inline(always)]
+    pub(super) unsafe fn finish(gates: [L; G], rows: Rows<L::Element>, i: usize, q: usize) {
+        // SAFETY: promised by the caller.
+        unsafe {
+            let (row, unit) = (i * Self::STATE, q * L::N);
+            let place = Place {
+                hidden: Self::HIDDEN,
+                projected: rows.projected.add(i * Self::GATES + unit),
+                before: rows.before.add(row + unit),
+                after: rows.after.add(row + unit),
+                cache: std::ptr::null_mut(),
+            };
+            let h = C::finish::<L>(pinned(gates), place, L::N).pinned();
+            h.store(place.after);
+            if !rows.output.is_null() {
+                h.store(rows.output.add(i * rows.output_row + unit));
+            }
+        }
+    }
+
+    /// All that is left to do for sums that are complete.
+    ///
+    /// # Safety
+    /// `rows` holds `i + 1` windows.
+    #[inline(always)]
+    pub(super) unsafe fn all_gates(mut gates: [L; G], rows: Rows<L::Element>, i: usize, q: usize) {
+        for part in 0..C::PARTS {
+            gates = C::begin(part, gates);
+        }
+        // SAFETY: promised by the caller.
+        unsafe { Self::finish(gates, rows, i, q) }
+    }
+}
+
+/// All gates, see [`Lanes::pinned`].
+#[inline(always)]
+fn pinned<L: Lanes, const G: usize>(mut gates: [L; G]) -> [L; G] {
+    for gate in &mut gates {
+        *gate = gate.pinned();
+    }
+    gates
+}
