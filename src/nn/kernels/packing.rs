@@ -13,8 +13,16 @@ pub const ALIGN_SPARE: usize = LINE / size_of::<f32>();
 /// # Panics
 /// If `buffer` is shorter than that.
 pub fn align<'a, R: Real>(values: &[R], buffer: &'a mut [R]) -> &'a [R] {
-    let skip = buffer.as_ptr().align_offset(LINE).min(ALIGN_SPARE);
-    let packed = &mut buffer[skip..skip + values.len()];
+    let packed = aligned(buffer, values.len());
     packed.copy_from_slice(values);
     packed
+}
+
+/// The `len` numbers of `buffer` that start with a cache line; it holds [`ALIGN_SPARE`] numbers more.
+///
+/// # Panics
+/// If `buffer` is shorter than that.
+pub fn aligned<R: Real>(buffer: &mut [R], len: usize) -> &mut [R] {
+    let skip = buffer.as_ptr().align_offset(LINE).min(ALIGN_SPARE);
+    &mut buffer[skip..skip + len]
 }

@@ -4,7 +4,9 @@ use super::CellKind;
 use super::cell::{Cell, Gradients, Step, StepBackward, Weights};
 use crate::nn::batch::{Batch, Shape};
 use crate::nn::generator::Generator;
-use crate::nn::kernels::{ALIGN_SPARE, Matrix, Real, Start, StepsForward, add_row_sums, align, product, transpose};
+use crate::nn::kernels::{
+    ALIGN_SPARE, Matrix, Real, Start, StepsForward, add_row_sums, align, aligned, product, transpose,
+};
 use crate::nn::layer::{Description, Layer, Pass, Work, join};
 use crate::nn::parameter::Parameter;
 
@@ -118,8 +120,12 @@ impl<R: Real> Layer<R> for Recurrent<R> {
         let is_hoisted = b == 1 && !pass.keeps && !self.spec.repeats_input;
         let projections = if is_hoisted { steps * gates } else { gates };
         let packed = self.weight_hh.value.len() + ALIGN_SPARE;
-        let [projected, scratch, states, caches, packed] =
-            work.buffers([projections, gates, slots * state, caches, packed]);
+        // What a backward pass will read begins where it looks; else states begin with a cache line, as the weights do.
+        let spare = if pass.keeps { 0 } else { ALIGN_SPARE };
+        let lens = [projections + ALIGN_SPARE, gates, slots * state + spare, caches, packed];
+        let [projected, scratch, states, caches, packed] = work.buffers(lens);
+        let projected = aligned(projected, projections);
+        let states = if pass.keeps { states } else { aligned(states, slots * state) };
         states[..state].fill(R::default());
         y.reshape(self.output_shape(x.shape(), pass.steps));
         if self.spec.repeats_input {
