@@ -57,8 +57,8 @@ async fn a_large_fleet_ends_with_the_rows_of_a_small_one() {
     let (few, few_config) = store_of(&dir.path().join("few"), FEW).await;
     let (many, many_config) = store_of(&dir.path().join("many"), FEW + 45).await;
     let mut has_waited = false;
-    // Two minutes and more, so that sums by the minute are among it.
-    for batch in batches(FEW, 0, 130).into_iter().step_by(3) {
+    // Four minutes, so that sums by the minute are among it.
+    for batch in batches(FEW, 0, 250).into_iter().step_by(3) {
         let committed = few.commit(&batch).await.unwrap();
         assert_eq!(many.commit(&batch).await.unwrap(), committed);
         has_waited |= committed.n_frames > 0;
