@@ -71,9 +71,7 @@ fn pages_max(config: &StoreConfig) -> u64 {
 
 /// A reader's connection.
 pub(super) fn read_options(config: &StoreConfig) -> SqliteConnectOptions {
-    shared_options(config, config.cache_mib.div_ceil(4))
-        .read_only(true)
-        .thread_name(|n| format!("store-reader-{n}"))
+    shared_options(config, config.cache_mib.div_ceil(4)).read_only(true).thread_name(|n| format!("store-reader-{n}"))
 }
 
 /// Version of the schema in the file; none for a file without one.
