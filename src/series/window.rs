@@ -40,7 +40,7 @@ impl WindowBuffer {
     /// When `n_time` or the number of channels is 0.
     pub fn new(n_time: usize, channel_indexes: Vec<usize>) -> Self {
         assert!(n_time > 0 && !channel_indexes.is_empty(), "a window has at least one cell");
-        let capacity_rows = n_time + (n_time / 4).max(1);
+        let capacity_rows = n_time + (n_time / 8).max(1);
         let capacity = capacity_rows * channel_indexes.len();
         Self {
             channel_indexes,
