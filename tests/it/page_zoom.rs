@@ -106,7 +106,7 @@ fn drag_about(browser: &Browser, at_s: f64) -> f64 {
         {"type": "pointerMove", "x": x + 40, "y": y, "duration": 50}, {"type": "pointerUp", "button": 0},
     ]);
     browser.post("/actions", json!({"actions": [{"type": "pointer", "id": "mouse", "actions": moves}]}));
-    wait_for("the closer look", || browser.run("return window.painted").is_f64() && shown(browser) != before);
+    wait_for("the closer look", || browser.run("return window.painted").is_number() && shown(browser) != before);
     browser.run("return window.painted").as_f64().unwrap()
 }
 
