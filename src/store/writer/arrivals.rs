@@ -145,6 +145,11 @@ impl Arrived {
         };
         while !rest.is_empty() {
             let (Part { number, n_rows, rows }, behind) = postcard::take_from_bytes(rest).map_err(undecodable)?;
+            // A row takes a byte at least; memory is set aside for as many as are told.
+            if n_rows > rows.len() {
+                let detail = format!("arrivals tells of {n_rows} rows in {} bytes", rows.len());
+                return Err(CommitError::Damaged { detail });
+            }
             let end = record.len() - behind.len();
             parts.push((number, end - rows.len()..end, n_rows));
             rest = behind;
@@ -388,5 +393,30 @@ impl super::Inner {
             None => true,
             Some(last_ms) => end.is_some_and(|end| last_ms.is_some_and(|last_ms| last_ms >= end.as_ms() - 1)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(format: u8, part: &Part<'_>) -> Vec<u8> {
+        postcard::to_extend(part, vec![format]).expect("encodable")
+    }
+
+    #[test]
+    fn a_damaged_record_is_an_error() {
+        let whole = record(FORMAT, &Part { number: 1, n_rows: 2, rows: &[7; 40] });
+        let parts = Arrived::read(whole.clone()).expect("readable").parts;
+        assert_eq!(parts, [(1, whole.len() - 40..whole.len(), 2)]);
+        let cut_off = whole[..whole.len() - 1].to_vec();
+        let told_wrong = record(FORMAT, &Part { number: 1, n_rows: usize::MAX, rows: &[7; 40] });
+        let newer = record(FORMAT + 1, &Part { number: 1, n_rows: 2, rows: &[7; 40] });
+        for damaged in [cut_off, told_wrong, newer, Vec::new()] {
+            assert!(matches!(Arrived::read(damaged), Err(CommitError::Damaged { .. })));
+        }
+        // No row begins with a seven: there are four kinds.
+        let piece = Piece { record: whole.into(), rows: parts[0].1.clone(), n_rows: 2 };
+        assert!(matches!(piece.decode(), Err(CommitError::Damaged { .. })));
     }
 }
