@@ -14,7 +14,7 @@ use sqlx::{Executor, SqliteConnection};
 
 use super::batch::Batch;
 use super::encoded::{Form, Waiter, as_bytes};
-use super::known::{Known, Progress};
+use super::known::{Known, OpenChanges, Progress};
 use super::rows::Texts;
 use super::{Writer, commit, finish};
 use crate::series::Timestamp;
@@ -24,9 +24,10 @@ use crate::store::{CommitError, Store};
 const SERIES_MIN: usize = 256;
 
 /// Rows that wait for each series of the store, those of all tables counted: four closed rows, their live and their
-/// settled scores. More save fewer pages each, and take memory: 300 bytes for the three, of eight channels. Thirty-two of
+/// settled scores, and what each was while it was filled; without such, five. More save fewer pages each, and take memory:
+/// 300 bytes for the first three, of eight channels. Thirty-two of
 /// each took the store's thread from 13.8 to 7.0 us a row of a thousand series, and 27 KiB of each series.
-const ROWS_A_SERIES: usize = 12;
+const ROWS_A_SERIES: usize = 16;
 
 /// Bytes that wait at most.
 const BYTES_MAX: usize = 64 << 20;
@@ -37,7 +38,9 @@ const SERIES_AT_ONCE: usize = 256;
 
 /// First byte of a record: how the rest is encoded. A newer form gets the next number, and this one stays readable: a
 /// service that was killed is followed by a newer one at times.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+/// The oldest that is read. Records of 1 are laid out like those of 2, and have no open rows.
+const FORMAT_OLDEST: u8 = 1;
 
 /// Rows of a series that came in one commit, as a record holds them.
 #[derive(Debug, Serialize, Deserialize)]
@@ -95,35 +98,20 @@ impl Arrived {
     }
 
     pub(super) fn of(batch: &Batch<'_>) -> Result<Self, CommitError> {
+        let frames = batch.frames.iter().map(|(number, frame)| (*number, Waiter::Frame(frame.encoded())));
+        let scores = batch.scores.iter().map(|(number, score)| (*number, Waiter::Score(score.encoded())));
+        let settled = batch.settled.iter().map(|(number, settled)| (*number, Waiter::Settled(**settled)));
+        let latents =
+            batch.latents.iter().map(|(number, at_ms, latent)| (*number, Waiter::Latent(*at_ms, latent.encoded())));
+        let open = batch.open.iter().map(|((number, _), row)| (*number, Waiter::Open(row.encoded())));
+        let mut waiters: Vec<_> = frames.chain(scores).chain(settled).chain(latents).chain(open).collect();
+        waiters.sort_by_key(|(number, _)| *number);
         let (mut record, mut parts, mut rows) = (vec![FORMAT], Vec::new(), Vec::new());
-        let (mut frames, mut scores) = (batch.frames.as_slice(), batch.scores.as_slice());
-        let (mut settled, mut latents) = (batch.settled.as_slice(), batch.latents.as_slice());
-        loop {
-            let next = [
-                frames.first().map(|(number, _)| *number),
-                scores.first().map(|(number, _)| *number),
-                settled.first().map(|(number, _)| *number),
-                latents.first().map(|(number, ..)| *number),
-            ];
-            let Some(number) = next.into_iter().flatten().min() else { break };
-            let mut n_rows = 0;
+        for of_series in waiters.chunk_by(|(one, _), (other, _)| one == other) {
+            let (number, n_rows) = (of_series[0].0, of_series.len());
             rows.clear();
-            let mut push = |row: Waiter<'_>| {
-                rows = postcard::to_extend(&row, std::mem::take(&mut rows)).map_err(unencodable)?;
-                n_rows += 1;
-                Ok::<_, CommitError>(())
-            };
-            for (_, frame) in of_series(&mut frames, |(other, _)| *other == number) {
-                push(Waiter::Frame(frame.encoded()))?;
-            }
-            for (_, score) in of_series(&mut scores, |(other, _)| *other == number) {
-                push(Waiter::Score(score.encoded()))?;
-            }
-            for (_, settled) in of_series(&mut settled, |(other, _)| *other == number) {
-                push(Waiter::Settled(**settled))?;
-            }
-            for (_, at_ms, latent) in of_series(&mut latents, |(other, ..)| *other == number) {
-                push(Waiter::Latent(*at_ms, latent.encoded()))?;
+            for (_, row) in of_series {
+                rows = postcard::to_extend(row, rows).map_err(unencodable)?;
             }
             record = postcard::to_extend(&Part { number, n_rows, rows: &rows }, record).map_err(unencodable)?;
             parts.push((number, record.len() - rows.len()..record.len(), n_rows));
@@ -136,10 +124,10 @@ impl Arrived {
         let record: Arc<[u8]> = record.into();
         let mut parts = Vec::new();
         let mut rest = match record.split_first() {
-            Some((&FORMAT, rest)) => rest,
+            Some((&(FORMAT_OLDEST..=FORMAT), rest)) => rest,
             found => {
                 let found = found.map_or("none".to_owned(), |(format, _)| format.to_string());
-                let detail = format!("arrivals holds a record of format {found}, expected {FORMAT}");
+                let detail = format!("arrivals holds a record of format {found}, expected {FORMAT_OLDEST} to {FORMAT}");
                 return Err(CommitError::Damaged { detail });
             }
         };
@@ -156,13 +144,6 @@ impl Arrived {
         }
         Ok(Self { record, parts })
     }
-}
-
-/// Takes the rows of a series off the front.
-fn of_series<'a, T>(rows: &mut &'a [T], is_of_it: impl Fn(&T) -> bool) -> &'a [T] {
-    let (of_it, others) = rows.split_at(rows.iter().take_while(|row| is_of_it(row)).count());
-    *rows = others;
-    of_it
 }
 
 /// Rows of a series that wait.
@@ -224,13 +205,14 @@ impl Arrivals {
         Ok(())
     }
 
-    /// Writes the rows of some series into their tables.
+    /// Writes the rows of some series into their tables. An open row that closed while it waited is never written.
     pub(super) async fn sort_in(
         &self,
         conn: &mut SqliteConnection,
         texts: &mut Texts,
         numbers: &[i64],
-    ) -> Result<(), CommitError> {
+        known: &Known,
+    ) -> Result<OpenChanges, CommitError> {
         let mut rows = Vec::new();
         let mut batch = Batch::default();
         for number in numbers {
@@ -241,28 +223,18 @@ impl Arrivals {
             }
         }
         for (number, row) in &rows {
-            let Some((_, progress)) = batch.progress.get_mut(number) else { continue };
+            // A record is kept until the last of its series is sorted in; a start finds rows again that are in their
+            // table already.
             match row {
-                // A record is kept until the last of its series is sorted in; a start finds rows again that are in their
-                // table already.
-                Waiter::Frame(frame) => {
-                    if progress.close(frame.at_ms) {
-                        batch.frames.push((*number, Form::Encoded(frame)));
-                    }
-                }
-                Waiter::Score(score) => {
-                    progress.score(score.at_ms);
-                    batch.scores.push((*number, Form::Encoded(score)));
-                }
-                Waiter::Settled(settled) => {
-                    progress.settle(settled.at.as_ms());
-                    batch.settled.push((*number, settled));
-                }
+                Waiter::Frame(frame) => batch.close(*number, Form::Encoded(frame), known),
+                Waiter::Score(score) => batch.score(*number, Form::Encoded(score), known),
+                Waiter::Settled(settled) => batch.settle(*number, settled, known),
                 Waiter::Latent(at_ms, latent) => batch.latents.push((*number, *at_ms, Form::Encoded(latent))),
+                Waiter::Open(open) => batch.fill(*number, Form::Encoded(open), known),
             }
         }
         commit::write_rows(conn, texts, &batch).await?;
-        Ok(())
+        Ok(batch.open_changes())
     }
 
     /// Removes the records of which every row is in its table once those of `numbers` are.
@@ -329,7 +301,7 @@ pub(super) async fn sort_in_leftovers(conn: &mut SqliteConnection, known: &Known
     let mut texts = Texts::default();
     conn.execute("BEGIN IMMEDIATE").await?;
     for numbers in numbers.chunks(SERIES_AT_ONCE) {
-        arrivals.sort_in(conn, &mut texts, numbers).await?;
+        arrivals.sort_in(conn, &mut texts, numbers, known).await?;
     }
     conn.execute("DELETE FROM arrivals").await?;
     conn.execute("COMMIT").await?;
@@ -376,11 +348,12 @@ impl Store {
 
     async fn sort_in_now(&self, writer: &mut Writer, numbers: &[i64]) -> Result<(), CommitError> {
         let mut conn = self.begin(writer).await?;
-        writer.arrivals.sort_in(&mut conn, &mut writer.texts, numbers).await?;
+        let open_changes = writer.arrivals.sort_in(&mut conn, &mut writer.texts, numbers, &writer.known).await?;
         writer.arrivals.forget(&mut conn, numbers).await?;
         finish(&mut writer.connection, conn).await?;
         let mut behind = self.inner.behind.write().unwrap_or_else(PoisonError::into_inner);
         writer.arrivals.remember(numbers, Arrived::nothing(), |_| Progress::default(), &mut behind);
+        writer.known.remember_open(&open_changes);
         Ok(())
     }
 }

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::bundle::ModelBundle;
 use crate::pipeline::{BudgetRow, Outcome, PowerRow, SettledRow, ShiftDeed, TakeOver};
-use crate::series::{Frame, SeriesId, Timestamp};
+use crate::series::{SeriesId, Timestamp};
 use crate::verdict::{Alert, SeriesState, Transition};
-use crate::windowing::OpenRow;
 
-use super::encoded::{Form, FrameForm, LatentForm, ScoreForm};
-use super::known::{Known, Progress};
+use super::encoded::{Form, FrameForm, LatentForm, OpenForm, ScoreForm};
+use super::known::{Known, OpenChanges, Progress};
 
 /// A series' new state: when, which, why.
 pub(super) type NewState<'a> = (Timestamp, SeriesState, &'a str);
@@ -22,7 +21,7 @@ pub(super) struct Batch<'a> {
     /// Closed rows, by series in the order in which they closed.
     pub(super) frames: Vec<(i64, FrameForm<'a>)>,
     /// Rows being filled, the last word on each.
-    pub(super) open: BTreeMap<(i64, i64), &'a OpenRow>,
+    pub(super) open: BTreeMap<(i64, i64), OpenForm<'a>>,
     /// Rows that leave `open_rows`, because a row at or after them has closed.
     pub(super) finished: BTreeSet<(i64, i64)>,
     pub(super) scores: Vec<(i64, ScoreForm<'a>)>,
@@ -90,22 +89,10 @@ impl<'a> Batch<'a> {
             Outcome::ChannelSeen { channel_index, channel, .. } => {
                 self.channels.push((number, *channel_index as i64, channel.as_str()));
             }
-            Outcome::Frame { frame, .. } => self.close(number, frame, known),
-            Outcome::OpenRow { row, .. } => {
-                // A row at or before the last closed one is closed itself, or was skipped by a gap.
-                let at_ms = row.frame.at.as_ms();
-                if self.progress(number, known).last_closed_ms.is_none_or(|last| at_ms > last) {
-                    self.open.insert((number, at_ms), row);
-                }
-            }
-            Outcome::Score { score, .. } => {
-                self.progress(number, known).score(score.at.as_ms());
-                self.scores.push((number, Form::Fresh(score)));
-            }
-            Outcome::Settled { settled, .. } => {
-                self.progress(number, known).settle(settled.at.as_ms());
-                self.settled.push((number, settled));
-            }
+            Outcome::Frame { frame, .. } => self.close(number, Form::Fresh(frame), known),
+            Outcome::OpenRow { row, .. } => self.fill(number, Form::Fresh(row), known),
+            Outcome::Score { score, .. } => self.score(number, Form::Fresh(score), known),
+            Outcome::Settled { settled, .. } => self.settle(number, settled, known),
             Outcome::Latent { at, latent, .. } => self.latents.push((number, at.as_ms(), Form::Fresh(latent))),
             Outcome::Transition(transition) => {
                 if let Some(checkpoint) = self.checkpoints.get(&number).filter(|_| transition.sequence == 1) {
@@ -141,10 +128,11 @@ impl<'a> Batch<'a> {
         }
     }
 
-    fn close(&mut self, number: i64, frame: &'a Frame, known: &Known) {
-        let at_ms = frame.at.as_ms();
+    /// Takes a closed row.
+    pub(super) fn close(&mut self, number: i64, frame: FrameForm<'a>, known: &Known) {
+        let at_ms = frame.at_ms();
         if self.progress(number, known).close(at_ms) {
-            self.frames.push((number, Form::Fresh(frame)));
+            self.frames.push((number, frame));
         }
         while let Some((key, _)) = self.open.range((number, i64::MIN)..=(number, at_ms)).next() {
             let key = *key;
@@ -153,6 +141,32 @@ impl<'a> Batch<'a> {
         if let Some(stored) = known.open.get(&number) {
             self.finished.extend(stored.range(..=at_ms).map(|at| (number, *at)));
         }
+    }
+
+    /// Takes a live score.
+    pub(super) fn score(&mut self, number: i64, score: ScoreForm<'a>, known: &Known) {
+        self.progress(number, known).score(score.at_ms());
+        self.scores.push((number, score));
+    }
+
+    /// Takes a settled score.
+    pub(super) fn settle(&mut self, number: i64, settled: &'a SettledRow, known: &Known) {
+        self.progress(number, known).settle(settled.at.as_ms());
+        self.settled.push((number, settled));
+    }
+
+    /// Takes the last word on a row that is being filled.
+    pub(super) fn fill(&mut self, number: i64, row: OpenForm<'a>, known: &Known) {
+        // A row at or before the last closed one is closed itself, or was skipped by a gap.
+        let at_ms = row.at_ms();
+        if self.progress(number, known).last_closed_ms.is_none_or(|last| at_ms > last) {
+            self.open.insert((number, at_ms), row);
+        }
+    }
+
+    /// What its rows make of the table `open_rows`.
+    pub(super) fn open_changes(&self) -> OpenChanges {
+        OpenChanges { written: self.open.keys().copied().collect(), finished: self.finished.iter().copied().collect() }
     }
 
     fn progress(&mut self, number: i64, known: &Known) -> &mut Progress {
@@ -168,7 +182,7 @@ impl<'a> Batch<'a> {
         (self.frames.len() as u64, n_scores as u64, n_settled as u64)
     }
 
-    /// Brings the writer's memory up to what is now committed.
+    /// Brings the writer's memory up to what is now committed, but for the table `open_rows`.
     pub(super) fn remember(self, known: &mut Known) {
         for (number, series, _) in self.new_series {
             known.numbers.insert(series.clone(), number);
@@ -177,17 +191,6 @@ impl<'a> Batch<'a> {
         known.models.extend(self.models.iter().map(|(_, _, bundle)| bundle.id().to_owned()));
         for (number, (_, now)) in self.progress {
             known.progress.insert(number, now);
-        }
-        for (number, at_ms) in self.open.into_keys() {
-            known.open.entry(number).or_default().insert(at_ms);
-        }
-        for (number, at_ms) in self.finished {
-            if let Some(stored) = known.open.get_mut(&number) {
-                stored.remove(&at_ms);
-                if stored.is_empty() {
-                    known.open.remove(&number);
-                }
-            }
         }
     }
 }

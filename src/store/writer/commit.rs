@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 
 use super::arrivals::{Arrivals, Arrived};
 use super::batch::Batch;
-use super::known::Progress;
+use super::known::{OpenChanges, Progress};
 use super::rows::Texts;
 use super::{
     alert_rows, budget_rows, frame_rows, model, model_rows, power_rows, rollups, score_rows, series_rows, shift_rows,
@@ -41,19 +41,21 @@ impl Store {
         let batch = Batch::sort(batch, &writer.known);
         let n_series = writer.known.numbers.len();
         let (mut arrived, mut due) = (Arrived::nothing(), Vec::new());
+        let mut open_changes = OpenChanges::default();
         let mut committed = write(&mut conn, &mut writer.texts, &batch).await?;
         if Arrivals::are_wanted(n_series) {
             arrived = Arrived::of(&batch)?;
             due = writer.arrivals.due(n_series);
             writer.arrivals.keep(&mut conn, &arrived).await?;
             if !due.is_empty() {
-                writer.arrivals.sort_in(&mut conn, &mut writer.texts, &due).await?;
+                open_changes = writer.arrivals.sort_in(&mut conn, &mut writer.texts, &due, &writer.known).await?;
                 writer.arrivals.forget(&mut conn, &due).await?;
             }
             (committed.n_frames, committed.n_scores, committed.n_settled) = batch.count_new();
         } else {
             (committed.n_frames, committed.n_scores, committed.n_settled) =
                 write_rows(&mut conn, &mut writer.texts, &batch).await?;
+            open_changes = batch.open_changes();
         }
         super::finish(&mut writer.connection, conn).await?;
         let from = |number| batch.progress.get(&number).map_or_else(Progress::default, |(from, _)| *from);
@@ -61,6 +63,7 @@ impl Store {
         writer.arrivals.remember(&due, arrived, from, &mut behind);
         drop(behind);
         batch.remember(&mut writer.known);
+        writer.known.remember_open(&open_changes);
         if committed.n_transitions > 0 {
             self.inner.changes.send_modify(|n| *n += committed.n_transitions);
         }
@@ -71,7 +74,6 @@ impl Store {
 /// All that is not a row.
 async fn write(conn: &mut SqliteConnection, texts: &mut Texts, batch: &Batch<'_>) -> Result<Committed, CommitError> {
     series_rows::write_new(conn, texts, batch).await?;
-    frame_rows::write_open(conn, texts, batch).await?;
     model::write_all(conn, batch).await?;
     alert_rows::keep_checkpoints(conn, batch).await?;
     power_rows::write(conn, batch).await?;
@@ -83,7 +85,7 @@ async fn write(conn: &mut SqliteConnection, texts: &mut Texts, batch: &Batch<'_>
     Ok(Committed { n_transitions, ..Committed::default() })
 }
 
-/// Closed rows, their scores, what they sum up to and how far they go; returns how many closed rows, live scores and
+/// Rows, closed and open, their scores, what they sum up to and how far they go; returns how many closed rows, live scores and
 /// settled scores are new.
 pub(super) async fn write_rows(
     conn: &mut SqliteConnection,
@@ -91,6 +93,7 @@ pub(super) async fn write_rows(
     batch: &Batch<'_>,
 ) -> Result<(u64, u64, u64), CommitError> {
     let n_frames = frame_rows::write_closed(conn, texts, batch).await?;
+    frame_rows::write_open(conn, texts, batch).await?;
     let (n_scores, n_settled) = score_rows::write(conn, texts, batch).await?;
     series_rows::write_progress(conn, texts, batch).await?;
     rollups::write(conn, texts, batch).await?;

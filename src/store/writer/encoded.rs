@@ -6,7 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::pipeline::{ScoreRow, SettledRow};
 use crate::series::Frame;
-use crate::store::blob::{encode_cells, encode_detail, encode_f32s, encode_values};
+use crate::store::blob::{encode_cells, encode_detail, encode_f32s, encode_i32s, encode_values};
+use crate::windowing::OpenRow;
 
 /// A row on its way to its table: as it came, or encoded already.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ impl<T: ?Sized, E: ?Sized> Copy for Form<'_, T, E> {}
 
 /// A closed row.
 pub(super) type FrameForm<'a> = Form<'a, Frame, EncodedFrame<'a>>;
+/// A row that is being filled.
+pub(super) type OpenForm<'a> = Form<'a, OpenRow, EncodedOpen<'a>>;
 /// A live score.
 pub(super) type ScoreForm<'a> = Form<'a, ScoreRow, EncodedScore<'a>>;
 /// A latent.
@@ -45,6 +48,15 @@ impl EncodedFrame<'_> {
         let (values, cells) = (encode_values(&frame.values).into(), encode_cells(&frame.cells).into());
         Self { at_ms: frame.at.as_ms(), values, cells }
     }
+}
+
+/// The columns of a row that is being filled, but for its series.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct EncodedOpen<'a> {
+    #[serde(borrow)]
+    pub(super) frame: EncodedFrame<'a>,
+    #[serde(borrow, serialize_with = "as_bytes", deserialize_with = "borrowed")]
+    pub(super) heard_ms: Cow<'a, [u8]>,
 }
 
 /// The columns of a live score, but for its series.
@@ -88,6 +100,8 @@ pub(super) enum Waiter<'a> {
     Settled(SettledRow),
     /// Time, ms, and the latent of the window that ends there.
     Latent(i64, #[serde(borrow, serialize_with = "as_bytes", deserialize_with = "borrowed")] Cow<'a, [u8]>),
+    #[serde(borrow)]
+    Open(EncodedOpen<'a>),
 }
 
 impl<'a> FrameForm<'a> {
@@ -102,6 +116,24 @@ impl<'a> FrameForm<'a> {
         match self {
             Form::Fresh(frame) => frame.at.as_ms(),
             Form::Encoded(frame) => frame.at_ms,
+        }
+    }
+}
+
+impl<'a> OpenForm<'a> {
+    pub(super) fn encoded(self) -> EncodedOpen<'a> {
+        match self {
+            Form::Fresh(row) => {
+                EncodedOpen { frame: EncodedFrame::of(&row.frame), heard_ms: encode_i32s(&row.heard_ms).into() }
+            }
+            Form::Encoded(row) => row.clone(),
+        }
+    }
+
+    pub(super) fn at_ms(&self) -> i64 {
+        match self {
+            Form::Fresh(row) => row.frame.at.as_ms(),
+            Form::Encoded(row) => row.frame.at_ms,
         }
     }
 }

@@ -4,10 +4,9 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, SqliteConnection};
 
 use super::batch::Batch;
-use super::encoded::{EncodedFrame, Form, FrameForm};
+use super::encoded::EncodedFrame;
 use super::rows::{ManyRows, Texts, execute_rows};
 use crate::store::CommitError;
-use crate::store::blob::encode_i32s;
 
 const CLOSED: ManyRows = ManyRows {
     head: "INSERT OR FAIL INTO frames (series_id, at_ms, channel_values, cells) VALUES",
@@ -16,7 +15,7 @@ const CLOSED: ManyRows = ManyRows {
 };
 
 const OPEN: ManyRows = ManyRows {
-    head: "INSERT INTO open_rows (series_id, at_ms, channel_values, cells, heard_ms) VALUES",
+    head: "INSERT OR FAIL INTO open_rows (series_id, at_ms, channel_values, cells, heard_ms) VALUES",
     n_columns: 5,
     tail: "ON CONFLICT DO UPDATE SET channel_values = excluded.channel_values, cells = excluded.cells, \
            heard_ms = excluded.heard_ms",
@@ -31,7 +30,7 @@ pub(super) async fn write_closed(
     texts: &mut Texts,
     batch: &Batch<'_>,
 ) -> Result<u64, CommitError> {
-    execute_rows(conn, texts, &CLOSED, &batch.frames, |(number, frame), a| add_frame(*number, *frame, a)).await
+    execute_rows(conn, texts, &CLOSED, &batch.frames, |(number, frame), a| add_frame(*number, frame.encoded(), a)).await
 }
 
 /// Writes rows that are being filled, and takes those away that have closed.
@@ -48,15 +47,16 @@ pub(super) async fn write_open(
     .await?;
     let open: Vec<_> = batch.open.iter().collect();
     execute_rows(conn, texts, &OPEN, &open, |((n, _), row), a| {
-        add_frame(*n, Form::Fresh(&row.frame), a)?;
-        a.add(encode_i32s(&row.heard_ms))
+        let row = row.encoded();
+        add_frame(*n, row.frame, a)?;
+        a.add(row.heard_ms)
     })
     .await?;
     Ok(())
 }
 
-fn add_frame(number: i64, frame: FrameForm<'_>, a: &mut SqliteArguments) -> Result<(), sqlx::error::BoxDynError> {
-    let EncodedFrame { at_ms, values, cells } = frame.encoded();
+fn add_frame(number: i64, frame: EncodedFrame<'_>, a: &mut SqliteArguments) -> Result<(), sqlx::error::BoxDynError> {
+    let EncodedFrame { at_ms, values, cells } = frame;
     a.add(number)?;
     a.add(at_ms)?;
     a.add(values)?;

@@ -37,6 +37,13 @@ impl Progress {
     }
 }
 
+/// What a transaction makes of the table `open_rows`: series and time, ms, of each row.
+#[derive(Debug, Default)]
+pub(super) struct OpenChanges {
+    pub(super) written: Vec<(i64, i64)>,
+    pub(super) finished: Vec<(i64, i64)>,
+}
+
 /// The writer's memory. It changes only after a commit, so a failed one leaves nothing to undo.
 #[derive(Debug, Default)]
 pub(super) struct Known {
@@ -68,6 +75,21 @@ impl Known {
             known.open.entry(number).or_default().insert(at_ms);
         }
         Ok(known)
+    }
+
+    /// Brings the memory up to what has become of the table `open_rows`.
+    pub(super) fn remember_open(&mut self, changes: &OpenChanges) {
+        for (number, at_ms) in &changes.written {
+            self.open.entry(*number).or_default().insert(*at_ms);
+        }
+        for (number, at_ms) in &changes.finished {
+            if let Some(stored) = self.open.get_mut(number) {
+                stored.remove(at_ms);
+                if stored.is_empty() {
+                    self.open.remove(number);
+                }
+            }
+        }
     }
 
     /// The number the next new series gets.
