@@ -156,7 +156,7 @@ const HOUSE: &[(&str, u8, &[&str])] = &[
             "ureq",
         ],
     ),
-    ("main", 9, &["clap", "kilter"]),
+    ("main", 9, &["clap", "kilter", "mimalloc"]),
 ];
 
 /// Imports between modules of one rank: from, to, why.
