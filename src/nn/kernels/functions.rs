@@ -73,60 +73,62 @@ pub(super) fn rational_sigmoid<L: Lanes>(x: L) -> L {
     SIGMOID.at(x).add(number(0.5))
 }
 
-/// `2^(j/32)`.
+/// `2^(j/32)` by [`SQUARE`]'s value for f = 0, which is 4.162 636 8.
 const POWERS: [f32; 32] = [
-    1.0,
-    1.021_897_2,
-    1.044_273_7,
-    1.067_140_5,
-    1.090_507_7,
-    1.114_386_8,
-    1.138_788_6,
-    1.163_724_9,
-    1.189_207_1,
-    1.215_247_4,
-    1.241_857_8,
-    1.269_051,
-    1.296_839_6,
-    1.325_236_7,
-    1.354_255_6,
-    1.383_91,
-    std::f32::consts::SQRT_2,
-    1.445_180_8,
-    1.476_826_2,
-    1.509_164_5,
-    1.542_210_8,
-    1.575_980_9,
-    1.610_490_3,
-    1.645_755_5,
-    1.681_792_9,
-    1.718_619_3,
-    1.756_252_2,
-    1.794_709_1,
-    1.834_008_1,
-    1.874_167_7,
-    1.915_206_6,
-    1.957_144_1,
+    0.240_232_35,
+    0.245_492_76,
+    0.250_868_35,
+    0.256_361_63,
+    0.261_975_23,
+    0.267_711_73,
+    0.273_573_88,
+    0.279_564_35,
+    0.285_686_02,
+    0.291_941_73,
+    0.298_334_42,
+    0.304_867_1,
+    0.311_542_8,
+    0.318_364_7,
+    0.325_335_98,
+    0.332_459_93,
+    0.339_739_83,
+    0.347_179_17,
+    0.354_781_42,
+    0.362_550_1,
+    0.370_488_94,
+    0.378_601_58,
+    0.386_891_87,
+    0.395_363_7,
+    0.404_021_05,
+    0.412_867_96,
+    0.421_908_6,
+    0.431_147_2,
+    0.440_588_06,
+    0.450_235_7,
+    0.460_094_57,
+    0.470_169_34,
 ];
 /// Added and taken away again, it leaves a `f32` rounded to multiples of 1/32, and in between their number in its lowest
 /// bits.
 const TO_PARTS: f64 = 393_216.0;
-/// Coefficients of `2^f` for |f| <= 1/64, within 5.4e-8 of its value.
-const POWER: [f64; 3] = [1.0, 0.693_157_343_67, 0.240_228_451_25];
+/// `(f + a)^2 + b` is a multiple of `2^f` for |f| <= 1/64, within 6.6e-8 of its value: the polynomial of degree 2 without
+/// its leading coefficient, which the table holds.
+const SQUARE: (f64, f64) = (1.442_680_954_933_166_5, 2.081_308_364_868_164);
 /// Arguments beyond these count as these: there the function has its limit, and the powers are normal numbers.
 const GATE_TANH_CLAMP: f64 = 20.0;
 const GATE_SIGMOID_CLAMP: f64 = 80.0;
 
 /// `1 + 2^t`: a multiple of 1/32 from the table, the rest from a short polynomial.
 ///
-/// The multipliers are what the recurrent steps wait for. This form leaves them four operations beside the
-/// division that follows; the rest goes through adders and shuffles, which idle otherwise.
+/// The multipliers are what the recurrent steps wait for. This form leaves them two operations, three with the one that
+/// makes t; the rest goes through adders and shuffles, which idle otherwise.
 #[inline(always)]
 fn one_and_power<L: Single>(t: L) -> L {
     let shifted = t.add(number(TO_PARTS));
     let rounded = shifted.sub(number(TO_PARTS));
-    let power = polynomial(t.sub(rounded), &POWER);
-    shifted.power_of_rounded(rounded, &POWERS).mul_add(power, number(1.0))
+    let root = t.sub(rounded).add(number(SQUARE.0));
+    let square = root.mul_add(root, number(SQUARE.1));
+    shifted.power_of_rounded(rounded, &POWERS).mul_add(square, number(1.0))
 }
 
 /// Within `-limit ... limit`; NaN stays NaN: min and max of the vector paths return their second operand then.
@@ -135,19 +137,36 @@ fn clamped<L: Lanes>(x: L, limit: f64) -> L {
     number::<L>(-limit).max(number::<L>(limit).min(x))
 }
 
+/// `1 + exp(2 x)`, of which [`gate_tanh`] is made.
+#[inline(always)]
+fn one_and_doubled<L: Single>(x: L) -> L {
+    one_and_power(clamped(x, GATE_TANH_CLAMP).mul(number(2.0 * std::f64::consts::LOG2_E)))
+}
+
 /// Hyperbolic tangent, `1 - 2 / (1 + exp(2 x))`: half the multiplications of [`rational_tanh`] in a longer chain; the
 /// error, 1.9e-7, is no smaller near zero.
 #[inline(always)]
 pub(super) fn gate_tanh<L: Single>(x: L) -> L {
-    let t = clamped(x, GATE_TANH_CLAMP).mul(number(2.0 * std::f64::consts::LOG2_E));
-    number::<L>(1.0).sub(number::<L>(2.0).div(one_and_power(t)))
+    number::<L>(1.0).sub(number::<L>(2.0).div(one_and_doubled(x)))
+}
+
+/// `tanh(x) / valve` in one division, `(exp(2 x) - 1) / (valve (1 + exp(2 x)))`.
+#[inline(always)]
+pub(super) fn gate_tanh_through<L: Single>(x: L, valve: L) -> L {
+    let bottom = one_and_doubled(x);
+    bottom.sub(number(2.0)).div(bottom.mul(valve))
+}
+
+/// `1 + exp(-x)`, the reciprocal of the logistic function; at most 1.3e35.
+#[inline(always)]
+pub(super) fn gate_valve<L: Single>(x: L) -> L {
+    one_and_power(clamped(x, GATE_SIGMOID_CLAMP).mul(number(-std::f64::consts::LOG2_E)))
 }
 
 /// Logistic function, `1 / (1 + exp(-x))`: within 1e-7.
 #[inline(always)]
 pub(super) fn gate_sigmoid<L: Single>(x: L) -> L {
-    let t = clamped(x, GATE_SIGMOID_CLAMP).mul(number(-std::f64::consts::LOG2_E));
-    number::<L>(1.0).div(one_and_power(t))
+    number::<L>(1.0).div(gate_valve(x))
 }
 
 /// What an argument of the exponential is held between, so that its value is a normal number.
@@ -185,7 +204,7 @@ mod tests {
     use super::*;
 
     struct Gate<'a> {
-        is_tanh: bool,
+        function: usize,
         values: &'a mut [f32],
     }
 
@@ -197,22 +216,27 @@ mod tests {
             let (at, len) = (self.values.as_mut_ptr(), self.values.len());
             // SAFETY: j + n <= len inside `sweep`.
             unsafe {
-                if self.is_tanh {
-                    sweep!(L, len, |j, n| { write(read::<L>(at, j, n).gate_tanh(), at, j, n) });
-                } else {
-                    sweep!(L, len, |j, n| { write(read::<L>(at, j, n).gate_sigmoid(), at, j, n) });
-                }
+                sweep!(L, len, |j, n| {
+                    let x = read::<L>(at, j, n);
+                    let y = match self.function {
+                        0 => x.gate_tanh(),
+                        1 => x.gate_sigmoid(),
+                        2 => number::<L>(1.0).div(x.gate_valve()),
+                        _ => x.gate_tanh_through(number::<L>(-1.0).mul(x).gate_valve()),
+                    };
+                    write(y, at, j, n)
+                });
             }
         }
     }
 
-    fn check(is_tanh: bool, function: fn(f64) -> f64, range: std::ops::RangeInclusive<f32>) {
+    fn check(gate: usize, function: fn(f64) -> f64, range: std::ops::RangeInclusive<f32>) {
         let far = [1e-30, -1e-8, 88.0, -1e30, f32::MAX, f32::INFINITY, f32::NEG_INFINITY, 0.0];
         let x: Vec<f32> = (-250_000..=250_000).map(|i| i as f32 * 1e-4).chain(far).collect();
         let mut vector_bits: Option<Vec<u32>> = None;
         for path in KernelPath::available() {
             let mut y = x.clone();
-            f32::run_on(path, Gate { is_tanh, values: &mut y });
+            f32::run_on(path, Gate { function: gate, values: &mut y });
             let errors = x.iter().zip(&y).map(|(x, y)| (f64::from(*y) - function(f64::from(*x))).abs());
             let worst = errors.fold(0.0, f64::max);
             println!("{path:?}: {worst:e}");
@@ -222,14 +246,17 @@ mod tests {
                 assert!(vector_bits.replace(bits.clone()).is_none_or(|other| other == bits), "{path:?} differs");
             }
             let mut nan = [f32::NAN; 19];
-            f32::run_on(path, Gate { is_tanh, values: &mut nan });
+            f32::run_on(path, Gate { function: gate, values: &mut nan });
             assert!(nan.iter().all(|value| value.is_nan()), "{path:?}");
         }
     }
 
     #[test]
     fn activations_of_gates_stay_within_3e_7_of_libm_and_in_their_range_on_every_path() {
-        check(true, f64::tanh, -1.0..=1.0);
-        check(false, |x| 1.0 / (1.0 + (-x).exp()), 0.0..=1.0);
+        let logistic = |x: f64| 1.0 / (1.0 + (-x).exp());
+        check(0, f64::tanh, -1.0..=1.0);
+        check(1, logistic, 0.0..=1.0);
+        check(2, logistic, 0.0..=1.0);
+        check(3, |x| x.tanh() / (1.0 + x.exp()), -1.0..=1.0);
     }
 }

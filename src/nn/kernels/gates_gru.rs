@@ -9,7 +9,7 @@
 
 use super::dispatch::{Kernel, KernelPath, Real};
 use super::lanes::{Lanes, read, sweep, write};
-use super::step::{Gates, NARROW, Place, StepForward, sigmoid, step_on, tanh};
+use super::step::{Gates, NARROW, Place, StepForward, open, sigmoid, step_on, tanh, valve};
 use super::steps::{StepsForward, steps_on};
 
 /// The gates of [`gru_step`]; kept: `r, z, n, u_n`.
@@ -19,25 +19,40 @@ pub(super) struct GruGates<const WIDE: bool>;
 
 impl<const WIDE: bool> Gates<3> for GruGates<WIDE> {
     const PARTS: usize = 1;
+    const KEEPS_APART: bool = WIDE;
     const STATES: usize = 1;
     const KEPT: usize = 4;
     /// The reset gate multiplies the candidate's recurrent sum alone.
     const BEGINS_WITH_INPUT: [bool; 3] = [true, true, false];
 
+    /// Wide layers divide what the reset gate lets through instead of multiplying it, so that r is made only to be kept.
     #[inline(always)]
-    fn begin<L: Lanes>(_part: usize, [r, z, u_n]: [L; 3]) -> [L; 3] {
-        [sigmoid::<L, WIDE>(r), sigmoid::<L, WIDE>(z), u_n]
+    fn begin<L: Lanes, const KEEPS: bool>(_part: usize, [r, z, u_n]: [L; 3]) -> [L; 3] {
+        let (r, z) = (valve::<L, WIDE>(r), sigmoid::<L, WIDE>(z));
+        if !WIDE || KEEPS {
+            return [r, z, u_n];
+        }
+        let recalled = u_n.div(r);
+        [recalled, z, recalled]
     }
 
     #[inline(always)]
-    unsafe fn finish<L: Lanes>([r, z, u_n]: [L; 3], at: Place<L::Element>, n: usize) -> L {
+    unsafe fn finish<L: Lanes, const KEEPS: bool>([r, z, u_n]: [L; 3], at: Place<L::Element>, n: usize) -> L {
         // SAFETY: the caller promises n units in every block.
         unsafe {
-            let candidate = tanh::<L, WIDE>(r.mul_add(u_n, read(at.projected, 2 * at.hidden, n)));
-            at.keep(0, r, n);
-            at.keep(1, z, n);
-            at.keep(2, candidate, n);
-            at.keep(3, u_n, n);
+            let x_n = read(at.projected, 2 * at.hidden, n);
+            let sum = match (WIDE, KEEPS) {
+                (false, _) => r.mul_add(u_n, x_n),
+                (true, true) => u_n.div(r).add(x_n),
+                (true, false) => u_n.add(x_n),
+            };
+            let candidate = tanh::<L, WIDE>(sum);
+            if KEEPS {
+                at.keep(0, open::<L, WIDE>(r), n);
+                at.keep(1, z, n);
+                at.keep(2, candidate, n);
+                at.keep(3, u_n, n);
+            }
             z.mul_add(read::<L>(at.before, 0, n).sub(candidate), candidate)
         }
     }

@@ -7,7 +7,7 @@
 
 use super::dispatch::{Kernel, KernelPath, Real};
 use super::lanes::{Lanes, read, sweep, write};
-use super::step::{Gates, NARROW, Place, StepForward, sigmoid, step_on, tanh};
+use super::step::{Gates, NARROW, Place, StepForward, open, sigmoid, step_on, tanh, tanh_through, valve};
 use super::steps::{StepsForward, steps_on};
 
 /// The gates of [`lstm_step`]; kept: `i, f, g, o, tanh c`.
@@ -17,32 +17,49 @@ pub(super) struct LstmGates<const WIDE: bool>;
 
 impl<const WIDE: bool> Gates<4> for LstmGates<WIDE> {
     const PARTS: usize = 2;
+    const KEEPS_APART: bool = WIDE;
     const STATES: usize = 2;
     const KEPT: usize = 5;
     const BEGINS_WITH_INPUT: [bool; 4] = [true; 4];
 
+    /// In wide layers what the input gate lets through is one division, and i and g apart are made only to be kept.
     #[inline(always)]
-    fn begin<L: Lanes>(part: usize, [input, forget, candidate, output]: [L; 4]) -> [L; 4] {
+    fn begin<L: Lanes, const KEEPS: bool>(part: usize, [input, forget, candidate, output]: [L; 4]) -> [L; 4] {
         if part == 0 {
-            [sigmoid::<L, WIDE>(input), forget, tanh::<L, WIDE>(candidate), output]
+            let input = valve::<L, WIDE>(input);
+            if !WIDE || KEEPS {
+                return [input, forget, if WIDE { candidate } else { candidate.tanh() }, output];
+            }
+            let added = candidate.gate_tanh_through(input);
+            [added, forget, added, output]
         } else {
-            [input, sigmoid::<L, WIDE>(forget), candidate, sigmoid::<L, WIDE>(output)]
+            [input, sigmoid::<L, WIDE>(forget), candidate, valve::<L, WIDE>(output)]
         }
     }
 
     #[inline(always)]
-    unsafe fn finish<L: Lanes>([input, forget, candidate, output]: [L; 4], at: Place<L::Element>, n: usize) -> L {
+    unsafe fn finish<L: Lanes, const KEEPS: bool>(
+        [input, forget, candidate, output]: [L; 4],
+        at: Place<L::Element>,
+        n: usize,
+    ) -> L {
         // SAFETY: the caller promises n units in every block.
         unsafe {
-            let cell = forget.mul_add(read(at.before, at.hidden, n), input.mul(candidate));
-            let squashed = tanh::<L, WIDE>(cell);
+            let added = match (WIDE, KEEPS) {
+                (false, _) => input.mul(candidate),
+                (true, true) => candidate.gate_tanh_through(input),
+                (true, false) => candidate,
+            };
+            let cell = forget.mul_add(read(at.before, at.hidden, n), added);
             write(cell, at.after, at.hidden, n);
-            at.keep(0, input, n);
-            at.keep(1, forget, n);
-            at.keep(2, candidate, n);
-            at.keep(3, output, n);
-            at.keep(4, squashed, n);
-            output.mul(squashed)
+            if KEEPS {
+                at.keep(0, open::<L, WIDE>(input), n);
+                at.keep(1, forget, n);
+                at.keep(2, if WIDE { candidate.gate_tanh() } else { candidate }, n);
+                at.keep(3, open::<L, WIDE>(output), n);
+                at.keep(4, tanh::<L, WIDE>(cell), n);
+            }
+            tanh_through::<L, WIDE>(cell, output)
         }
     }
 }

@@ -10,17 +10,18 @@ pub(super) struct SimpleGates;
 
 impl Gates<1> for SimpleGates {
     const PARTS: usize = 1;
+    const KEEPS_APART: bool = false;
     const STATES: usize = 1;
     const KEPT: usize = 0;
     const BEGINS_WITH_INPUT: [bool; 1] = [true];
 
     #[inline(always)]
-    fn begin<L: Lanes>(_part: usize, [sum]: [L; 1]) -> [L; 1] {
+    fn begin<L: Lanes, const KEEPS: bool>(_part: usize, [sum]: [L; 1]) -> [L; 1] {
         [sum.tanh()]
     }
 
     #[inline(always)]
-    unsafe fn finish<L: Lanes>([h]: [L; 1], _at: Place<L::Element>, _n: usize) -> L {
+    unsafe fn finish<L: Lanes, const KEEPS: bool>([h]: [L; 1], _at: Place<L::Element>, _n: usize) -> L {
         h
     }
 }

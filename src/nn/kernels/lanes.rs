@@ -1,7 +1,9 @@
 //! A register of numbers: the vocabulary every kernel is written in.
 
 use super::dispatch::Real;
-use super::functions::{gate_sigmoid, gate_tanh, rational_sigmoid, rational_tanh, reduced_exp};
+use super::functions::{
+    gate_sigmoid, gate_tanh, gate_tanh_through, gate_valve, rational_sigmoid, rational_tanh, reduced_exp,
+};
 
 /// `N` numbers that move together. One-lane instances exist for `f32` and `f64`; `x86` adds eight and sixteen.
 ///
@@ -67,6 +69,17 @@ pub trait Lanes: Copy {
     fn gate_sigmoid(self) -> Self {
         self.sigmoid()
     }
+    /// `1 + exp(-self)`: what a number is divided by instead of multiplying it with [`Lanes::gate_sigmoid`], which saves a
+    /// multiplication.
+    #[inline(always)]
+    fn gate_valve(self) -> Self {
+        Self::splat(Self::Element::of(1.0)).div(self.sigmoid())
+    }
+    /// `tanh(self) / valve`, which saves a division.
+    #[inline(always)]
+    fn gate_tanh_through(self, valve: Self) -> Self {
+        self.tanh().div(valve)
+    }
     /// Exponential function, within 2e-7 of libm's value; arguments below -87 count as -87, above 88 as 88.
     fn exp(self) -> Self;
     /// The same number. On the widest path the compiler moves nothing that makes or takes it past another pinned number,
@@ -82,7 +95,7 @@ pub trait Lanes: Copy {
 /// Lanes of single precision.
 pub(super) trait Single: Lanes<Element = f32> {
     /// `2^r` for `r` in multiples of 1/32 from -126 to below 128. The lanes hold `r + 1.5 * 2^18`, so that their lowest five
-    /// bits name the entry of `table`, `2^(j/32)`, and the next ones the power of two.
+    /// bits name the entry of `table`, a multiple of `2^(j/32)` that the result takes on, and the next ones the power of two.
     fn power_of_rounded(self, rounded: Self, table: &[f32; 32]) -> Self;
 }
 
@@ -179,6 +192,14 @@ impl Lanes for f32 {
         if FUSES { gate_sigmoid(self) } else { 1.0 / (1.0 + <f32>::exp(-self)) }
     }
     #[inline(always)]
+    fn gate_valve(self) -> Self {
+        if FUSES { gate_valve(self) } else { 1.0 + <f32>::exp(-self) }
+    }
+    #[inline(always)]
+    fn gate_tanh_through(self, valve: Self) -> Self {
+        if FUSES { gate_tanh_through(self, valve) } else { <f32>::tanh(self) / valve }
+    }
+    #[inline(always)]
     fn sigmoid(self) -> Self {
         if FUSES { rational_sigmoid(self) } else { 1.0 / (1.0 + <f32>::exp(-self)) }
     }
@@ -203,6 +224,10 @@ impl Lanes for f64 {
     #[inline(always)]
     fn sigmoid(self) -> Self {
         1.0 / (1.0 + <f64>::exp(-self))
+    }
+    #[inline(always)]
+    fn gate_valve(self) -> Self {
+        1.0 + <f64>::exp(-self)
     }
     #[inline(always)]
     fn exp(self) -> Self {

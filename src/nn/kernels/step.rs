@@ -22,14 +22,18 @@ pub(super) trait Gates<const G: usize> {
     /// Parts that the activations come in which wait for no other, one or two.
     const PARTS: usize;
 
-    /// Applies the activations of part `part`; the other sums stay as they are.
-    fn begin<L: Lanes>(part: usize, sums: [L; G]) -> [L; G];
+    /// Whether [`Gates::begin`] makes something else for a step that keeps.
+    const KEEPS_APART: bool;
+
+    /// Applies the activations of part `part`; the other sums stay as they are. What only [`Place::keep`] asks for is made
+    /// if it `KEEPS`; the state has the same bits either way.
+    fn begin<L: Lanes, const KEEPS: bool>(part: usize, sums: [L; G]) -> [L; G];
 
     /// Turns what [`Gates::begin`] made of the sums into the new state and returns h.
     ///
     /// # Safety
     /// `at` must point to rows that hold `n` more units.
-    unsafe fn finish<L: Lanes>(gates: [L; G], at: Place<L::Element>, n: usize) -> L;
+    unsafe fn finish<L: Lanes, const KEEPS: bool>(gates: [L; G], at: Place<L::Element>, n: usize) -> L;
 }
 
 /// Up to this many units run on eight lanes, where half of a sixteen-lane register would idle.
@@ -45,6 +49,24 @@ pub(super) fn tanh<L: Lanes, const WIDE: bool>(x: L) -> L {
 #[inline(always)]
 pub(super) fn sigmoid<L: Lanes, const WIDE: bool>(x: L) -> L {
     if WIDE { x.gate_sigmoid() } else { x.sigmoid() }
+}
+
+/// The logistic function of `x` as [`open`] and [`tanh_through`] take it: wide layers divide by its reciprocal.
+#[inline(always)]
+pub(super) fn valve<L: Lanes, const WIDE: bool>(x: L) -> L {
+    if WIDE { x.gate_valve() } else { x.sigmoid() }
+}
+
+/// The logistic function that `valve` was made from.
+#[inline(always)]
+pub(super) fn open<L: Lanes, const WIDE: bool>(valve: L) -> L {
+    if WIDE { L::splat(L::Element::of(1.0)).div(valve) } else { valve }
+}
+
+/// The tanh of `x` times the logistic function that `valve` was made from.
+#[inline(always)]
+pub(super) fn tanh_through<L: Lanes, const WIDE: bool>(x: L, valve: L) -> L {
+    if WIDE { x.gate_tanh_through(valve) } else { x.tanh().mul(valve) }
 }
 
 /// Rows of one window, moved on to the units at work. Blocks of a row are `hidden` apart.
@@ -230,10 +252,8 @@ impl<R: Real, C: Gates<G>, const G: usize> Fused<'_, R, C, G> {
                     }
                 }
             }
-            for m in 0..I * Q {
-                for part in 0..C::PARTS {
-                    parked.add(m).write(C::begin(part, parked.add(m).read()));
-                }
+            if !C::KEEPS_APART {
+                Self::begin::<L, false>(parked, I * Q);
             }
             // Full registers and nothing kept is known while compiling: a branch would part a unit's gates from the next's.
             if last == L::N && step.cache.is_empty() {
@@ -244,14 +264,28 @@ impl<R: Real, C: Gates<G>, const G: usize> Fused<'_, R, C, G> {
         }
     }
 
-    /// The second half of the gates of a tile; `PLAIN` when every register is full and nothing is kept.
+    /// The first half of the gates.
+    ///
+    /// # Safety
+    /// `parked` must hold `units` units.
+    #[inline(always)]
+    unsafe fn begin<L: Lanes<Element = R>, const KEEPS: bool>(parked: *mut [L; G], units: usize) {
+        for m in 0..units {
+            for part in 0..C::PARTS {
+                // SAFETY: promised by the caller.
+                unsafe { parked.add(m).write(C::begin::<L, KEEPS>(part, parked.add(m).read())) };
+            }
+        }
+    }
+
+    /// The rest of the gates of a tile; `PLAIN` when every register is full and nothing is kept.
     ///
     /// # Safety
     /// `parked` must hold `I * Q` units, and the tile must lie inside the slices.
     #[inline(always)]
     unsafe fn finish<L: Lanes<Element = R>, const I: usize, const Q: usize, const PLAIN: bool>(
         &mut self,
-        parked: *const [L; G],
+        parked: *mut [L; G],
         row: usize,
         unit: usize,
         last: usize,
@@ -266,6 +300,11 @@ impl<R: Real, C: Gates<G>, const G: usize> Fused<'_, R, C, G> {
             let after = step.after.as_mut_ptr().add(row * state + unit);
             let cache = step.cache.as_mut_ptr();
             let keeps = !PLAIN && !step.cache.is_empty();
+            match (C::KEEPS_APART, PLAIN) {
+                (true, true) => Self::begin::<L, false>(parked, I * Q),
+                (true, false) => Self::begin::<L, true>(parked, I * Q),
+                (false, _) => {}
+            }
             for i in 0..I {
                 for q in 0..Q {
                     let at = q * L::N;
@@ -276,7 +315,12 @@ impl<R: Real, C: Gates<G>, const G: usize> Fused<'_, R, C, G> {
                         after: after.add(i * state + at),
                         cache: if keeps { cache.add((row + i) * kept + unit + at) } else { std::ptr::null_mut() },
                     };
-                    let value = C::finish::<L>(parked.add(i * Q + q).read(), place, lanes(q));
+                    let gates = parked.add(i * Q + q).read();
+                    let value = if PLAIN {
+                        C::finish::<L, false>(gates, place, lanes(q))
+                    } else {
+                        C::finish::<L, true>(gates, place, lanes(q))
+                    };
                     write(value, place.after, 0, lanes(q));
                 }
             }

@@ -123,7 +123,7 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Weights<L, C, G> {
     #[inline(always)]
     pub(super) fn begin(part: usize, gates: &mut [L; G]) {
         if part < C::PARTS {
-            *gates = pinned(C::begin(part, pinned(*gates)));
+            *gates = pinned(C::begin::<L, false>(part, pinned(*gates)));
         }
     }
 
@@ -143,7 +143,7 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Weights<L, C, G> {
                 after: rows.after.add(row + unit),
                 cache: std::ptr::null_mut(),
             };
-            let h = C::finish::<L>(pinned(gates), place, L::N).pinned();
+            let h = C::finish::<L, false>(pinned(gates), place, L::N).pinned();
             h.store(place.after);
             if !rows.output.is_null() {
                 h.store(rows.output.add(i * rows.output_row + unit));
@@ -158,7 +158,7 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Weights<L, C, G> {
     #[inline(always)]
     pub(super) unsafe fn all_gates(mut gates: [L; G], rows: Rows<L::Element>, i: usize, q: usize) {
         for part in 0..C::PARTS {
-            gates = C::begin(part, gates);
+            gates = C::begin::<L, false>(part, gates);
         }
         // SAFETY: promised by the caller.
         unsafe { Self::finish(gates, rows, i, q) }

@@ -3,7 +3,9 @@
 use std::arch::x86_64::*;
 
 use super::dispatch::Kernel;
-use super::functions::{gate_sigmoid, gate_tanh, rational_sigmoid, rational_tanh, reduced_exp};
+use super::functions::{
+    gate_sigmoid, gate_tanh, gate_tanh_through, gate_valve, rational_sigmoid, rational_tanh, reduced_exp,
+};
 use super::lanes::{Lanes, Single, TO_EXPONENT};
 
 /// Compiles a kernel for AVX-512.
@@ -127,6 +129,14 @@ impl Lanes for F32x16 {
         gate_sigmoid(self)
     }
     #[inline(always)]
+    fn gate_valve(self) -> Self {
+        gate_valve(self)
+    }
+    #[inline(always)]
+    fn gate_tanh_through(self, valve: Self) -> Self {
+        gate_tanh_through(self, valve)
+    }
+    #[inline(always)]
     fn sigmoid(self) -> Self {
         rational_sigmoid(self)
     }
@@ -228,6 +238,14 @@ impl Lanes for F32x8 {
     #[inline(always)]
     fn gate_sigmoid(self) -> Self {
         gate_sigmoid(self)
+    }
+    #[inline(always)]
+    fn gate_valve(self) -> Self {
+        gate_valve(self)
+    }
+    #[inline(always)]
+    fn gate_tanh_through(self, valve: Self) -> Self {
+        gate_tanh_through(self, valve)
     }
     #[inline(always)]
     fn sigmoid(self) -> Self {
