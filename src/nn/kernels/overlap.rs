@@ -10,10 +10,11 @@ use std::marker::PhantomData;
 
 use super::alone::alone;
 use super::dispatch::{Kernel, KernelPath, Real};
+use super::inputs::InputWeights;
 use super::lanes::Lanes;
 use super::pairs::Pairs;
 use super::step::{Gates, StepForward};
-use super::steps::StepsForward;
+use super::steps::{Inputs, StepsForward};
 use super::weights::{Rows, Weights};
 
 /// Whether a layer of this width can run here: it fills two registers, and there are enough of them.
@@ -49,13 +50,21 @@ impl<R: Real, C: Gates<G>, const G: usize> Kernel<R> for OneStep<'_, R, C, G> {
         assert!(projected.len() >= b * gates, "projections of [{b}, {gates}]");
         assert!(recurrent.len() >= hidden * gates && bias.len() >= gates, "weights of {gates}");
         assert!(before.len() >= b * state && after.len() >= b * state, "state of [{b}, {state}]");
-        let (projected, before, after) = (projected.as_ptr(), before.as_ptr(), after.as_mut_ptr());
-        let rows = Rows { projected, before, after, output: std::ptr::null_mut(), output_row: 0 };
+        let rows = Rows {
+            // Without an input it is only read.
+            projected: projected.as_ptr().cast_mut(),
+            input: std::ptr::null(),
+            input_row: 0,
+            before: before.as_ptr(),
+            after: after.as_mut_ptr(),
+            output: std::ptr::null_mut(),
+            output_row: 0,
+        };
         // SAFETY: the asserts above bound b rows of every slice, and the weights.
         unsafe {
             let weights = Weights::<L, C, G>::new(recurrent.as_ptr(), bias.as_ptr());
             let mut pairs = Pairs::new(weights);
-            pairs.step(rows, b);
+            pairs.step(rows, None, b);
             pairs.flush();
         }
     }
@@ -72,7 +81,8 @@ impl<R: Real, C: Gates<G>, const G: usize> Kernel<R> for ManySteps<'_, R, C, G> 
 
     #[inline(always)]
     fn run<L: Lanes<Element = R>>(self) {
-        let StepsForward { b, hidden, n, projected, recurrent, bias, states, outputs, is_backward, .. } = self.steps;
+        let StepsForward { b, hidden, n, projected, inputs, recurrent, bias, states, outputs, is_backward, .. } =
+            self.steps;
         let (gates, state) = (b * G * hidden, b * C::STATES * hidden);
         assert!(hidden == 2 * L::N, "{hidden} units in two registers of {}", L::N);
         if state == 0 || n == 0 {
@@ -84,14 +94,23 @@ impl<R: Real, C: Gates<G>, const G: usize> Kernel<R> for ManySteps<'_, R, C, G> 
         assert!(outputs.is_empty() || outputs.len() >= b * n * hidden, "outputs of [{b}, {n}, {hidden}]");
         assert!(projected.len() >= if serves_all { gates } else { n * gates }, "projections of [{n}, {b}, {hidden}]");
         assert!(recurrent.len() >= G * hidden * hidden && bias.len() >= G * hidden, "weights of {hidden}");
+        if let Some(Inputs { x, features, weights, bias }) = &inputs {
+            assert!(x.len() >= b * n * features && serves_all, "inputs of [{b}, {n}, {features}]");
+            assert!(weights.len() >= G * hidden * features && bias.len() >= G * hidden, "weights of {features}");
+        }
         let (states, keeps) = (states.as_mut_ptr(), !outputs.is_empty());
-        let outputs = outputs.as_mut_ptr();
+        let (projected, outputs) = (projected.as_mut_ptr(), outputs.as_mut_ptr());
         // SAFETY: the asserts above bound every slot, every row of projections and outputs, and the weights.
         unsafe {
             let rows = |s: usize| {
                 let row = if is_backward { n - 1 - s } else { s };
                 Rows {
-                    projected: projected.as_ptr().add(if serves_all { 0 } else { row * gates }),
+                    projected: projected.add(if serves_all { 0 } else { row * gates }),
+                    input: match &inputs {
+                        Some(inputs) => inputs.x.as_ptr().add(row * inputs.features),
+                        None => std::ptr::null(),
+                    },
+                    input_row: inputs.as_ref().map_or(0, |inputs| n * inputs.features),
                     before: states.add(s % slots * state),
                     after: states.add((s + 1) % slots * state),
                     output: if keeps { outputs.add(row * hidden) } else { std::ptr::null_mut() },
@@ -99,18 +118,42 @@ impl<R: Real, C: Gates<G>, const G: usize> Kernel<R> for ManySteps<'_, R, C, G> 
                 }
             };
             let weights = Weights::<L, C, G>::new(recurrent.as_ptr(), bias.as_ptr());
-            if b == 1 {
-                return alone(&weights, n, rows);
-            }
-            let mut pairs = Pairs::new(weights);
-            for s in 0..n {
-                pairs.step(rows(s), b);
-                // With four windows the pair that waits is not the one that the next step begins with.
-                if b < 4 {
-                    pairs.flush();
+            match inputs {
+                // Two calls, each with a loop of its own: one that asks at every pair is slower.
+                Some(Inputs { features, weights: input, bias, .. }) => {
+                    let input = InputWeights { weights: input.as_ptr(), bias: bias.as_ptr(), features };
+                    in_pairs(weights, Some(&input), n, b, rows);
                 }
+                None if b == 1 => alone(&weights, n, rows),
+                None => in_pairs(weights, None, n, b, rows),
             }
-            pairs.flush();
         }
     }
+}
+
+/// `n` steps of `b` windows.
+///
+/// # Safety
+/// As for [`Pairs::step`], for the rows of every step.
+#[inline(always)]
+unsafe fn in_pairs<L: Lanes, C: Gates<G>, const G: usize>(
+    weights: Weights<L, C, G>,
+    inputs: Option<&InputWeights<L>>,
+    n: usize,
+    b: usize,
+    rows: impl Fn(usize) -> Rows<L::Element>,
+) {
+    let mut pairs = Pairs::new(weights);
+    for s in 0..n {
+        // SAFETY: promised by the caller.
+        unsafe {
+            pairs.step(rows(s), inputs, b);
+            // With four windows the pair that waits is not the one that the next step begins with.
+            if b < 4 {
+                pairs.flush();
+            }
+        }
+    }
+    // SAFETY: the rows of the last step are still there.
+    unsafe { pairs.flush() }
 }

@@ -1,5 +1,6 @@
 //! Steps of several windows, two by two.
 
+use super::inputs::InputWeights;
 use super::lanes::Lanes;
 use super::step::Gates;
 use super::weights::{Rows, Sums, Weights};
@@ -18,12 +19,13 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Pairs<L, C, G> {
         Pairs { weights, sums: [[[L::splat(L::Element::default()); G]; 2]; 2], waiting: None }
     }
 
-    /// One step of `b` windows; the gates of the last pair are left waiting.
+    /// One step of `b` windows, which projects its inputs if they come; the gates of the last pair are left waiting.
     ///
     /// # Safety
-    /// `rows` holds `b` windows, here and until the next call, and what waits is no state that they read.
+    /// `rows` holds `b` windows, here and until the next call, with what `inputs` needs, and what waits is no state that
+    /// they read.
     #[inline(always)]
-    pub(super) unsafe fn step(&mut self, rows: Rows<L::Element>, b: usize) {
+    pub(super) unsafe fn step(&mut self, rows: Rows<L::Element>, inputs: Option<&InputWeights<L>>, b: usize) {
         let w = self.weights;
         let (gates, state) = (Weights::<L, C, G>::GATES, Weights::<L, C, G>::STATE);
         let h = Weights::<L, C, G>::HIDDEN;
@@ -31,6 +33,8 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Pairs<L, C, G> {
         unsafe {
             let from = |i: usize| Rows {
                 projected: rows.projected.add(i * gates),
+                input: if inputs.is_some() { rows.input.add(i * rows.input_row) } else { rows.input },
+                input_row: rows.input_row,
                 before: rows.before.add(i * state),
                 after: rows.after.add(i * state),
                 output: if rows.output.is_null() { rows.output } else { rows.output.add(i * rows.output_row) },
@@ -38,7 +42,7 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Pairs<L, C, G> {
             };
             for i in (0..b / 2 * 2).step_by(2) {
                 let at = from(i);
-                let mut sums = w.start::<2>(at);
+                let mut sums = start::<L, C, G, 2>(&w, inputs, at);
                 if let Some(last) = self.waiting {
                     self.beside(&mut sums, at, last, 0, 0);
                     self.beside(&mut sums, at, last, 0, 1);
@@ -51,7 +55,7 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Pairs<L, C, G> {
             }
             if b % 2 == 1 {
                 let at = from(b - 1);
-                let mut sums = w.start::<1>(at);
+                let mut sums = start::<L, C, G, 1>(&w, inputs, at);
                 w.add_products::<2, 1, false>(&mut sums, at, 0, 0..h);
                 Weights::<L, C, G>::all_gates(sums[0][0], at, 0, 0);
                 Weights::<L, C, G>::all_gates(sums[0][1], at, 0, 1);
@@ -103,6 +107,25 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Pairs<L, C, G> {
                     unsafe { Weights::<L, C, G>::all_gates(*gates, last, i, q) };
                 }
             }
+        }
+    }
+}
+
+/// What the sums begin with, from projections or from inputs.
+///
+/// # Safety
+/// `rows` holds `I` windows with what `inputs` needs.
+#[inline(always)]
+unsafe fn start<L: Lanes, C: Gates<G>, const G: usize, const I: usize>(
+    weights: &Weights<L, C, G>,
+    inputs: Option<&InputWeights<L>>,
+    rows: Rows<L::Element>,
+) -> Sums<L, G, 2, I> {
+    // SAFETY: promised by the caller.
+    unsafe {
+        match inputs {
+            Some(inputs) => inputs.start(weights, rows),
+            None => weights.start(rows),
         }
     }
 }

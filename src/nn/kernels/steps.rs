@@ -19,8 +19,11 @@ pub struct StepsForward<'a, R> {
     pub hidden: usize,
     /// Steps.
     pub n: usize,
-    /// `W x_t + b_ih` of every row, `[n, B, G*H]`, or of one that serves all, `[1, B, G*H]`.
-    pub projected: &'a [R],
+    /// `W x_t + b_ih` of every row, `[n, B, G*H]`, or of one that serves all, `[1, B, G*H]`. With `inputs` it is
+    /// `[1, B, G*H]` to write to.
+    pub projected: &'a mut [R],
+    /// What is projected step by step; only where [`projects_inputs`] says so.
+    pub inputs: Option<Inputs<'a, R>>,
     /// U: `[H, G*H]`.
     pub recurrent: &'a [R],
     /// b_hh: `[G*H]`.
@@ -35,12 +38,33 @@ pub struct StepsForward<'a, R> {
     pub is_backward: bool,
 }
 
+/// Inputs that the steps project themselves.
+#[derive(Debug)]
+pub struct Inputs<'a, R> {
+    /// `[B, n, F]`.
+    pub x: &'a [R],
+    /// F.
+    pub features: usize,
+    /// W: `[F, G*H]`.
+    pub weights: &'a [R],
+    /// b_ih: `[G*H]`.
+    pub bias: &'a [R],
+}
+
+/// Input features up to which W and U share the first-level cache.
+const FEW_FEATURES: usize = 24;
+
+/// Whether [`StepsForward`] may have [`Inputs`] of this many features.
+pub fn projects_inputs<R: Real>(hidden: usize, features: usize) -> bool {
+    features <= FEW_FEATURES && fits::<R>(KernelPath::detected(), hidden)
+}
+
 /// Runs steps on `path`.
 #[inline]
 pub(super) fn steps_on<R: Real, C: Gates<G>, const G: usize>(path: KernelPath, steps: StepsForward<'_, R>) {
     let path = if steps.hidden <= NARROW { R::narrow_path(path) } else { path };
     // One gate of one window has too few sums to part them.
-    let is_thin = G == 1 && steps.b == 1;
+    let is_thin = G == 1 && steps.b == 1 && steps.inputs.is_none();
     if steps.caches.is_empty() && !is_thin && fits::<R>(path, steps.hidden) {
         R::run_on(path, ManySteps::<R, C, G> { steps, cell: PhantomData });
     } else {
@@ -58,8 +82,9 @@ impl<R: Real, C: Gates<G>, const G: usize> Kernel<R> for Loop<'_, R, C, G> {
 
     #[inline(always)]
     fn run<L: Lanes<Element = R>>(self) {
-        let StepsForward { b, hidden, n, projected, recurrent, bias, states, caches, outputs, is_backward } =
+        let StepsForward { b, hidden, n, projected, inputs, recurrent, bias, states, caches, outputs, is_backward } =
             self.steps;
+        assert!(inputs.is_none(), "{hidden} units do not project their inputs");
         let (gates, state, kept) = (b * G * hidden, b * C::STATES * hidden, b * C::KEPT * hidden);
         if state == 0 {
             return;
@@ -80,7 +105,7 @@ impl<R: Real, C: Gates<G>, const G: usize> Kernel<R> for Loop<'_, R, C, G> {
             let step = StepForward {
                 b,
                 hidden,
-                projected: if projected.len() > gates { &projected[row * gates..] } else { projected },
+                projected: if projected.len() > gates { &projected[row * gates..] } else { &*projected },
                 recurrent,
                 bias,
                 before: from,
@@ -136,7 +161,8 @@ mod tests {
                     b,
                     hidden,
                     n,
-                    projected: &projected,
+                    projected: &mut projected.clone(),
+                    inputs: None,
                     recurrent: &recurrent,
                     bias: &bias,
                     states: &mut states,

@@ -9,7 +9,10 @@ use super::step::{Gates, Place};
 /// Where a step reads and writes, from one window on.
 #[derive(Clone, Copy)]
 pub(super) struct Rows<R> {
-    pub(super) projected: *const R,
+    pub(super) projected: *mut R,
+    /// What the step projects itself, if it does; windows are `input_row` apart.
+    pub(super) input: *const R,
+    pub(super) input_row: usize,
     pub(super) before: *const R,
     pub(super) after: *mut R,
     /// Takes h as well, unless null; windows are `output_row` apart.
@@ -25,7 +28,7 @@ pub(super) struct Weights<L: Lanes, C, const G: usize> {
     /// U: `[H, G*H]`.
     recurrent: *const L::Element,
     /// b_hh: `[G*H]`.
-    bias: *const L::Element,
+    pub(super) bias: *const L::Element,
     cell: PhantomData<C>,
 }
 
@@ -138,7 +141,7 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Weights<L, C, G> {
             let (row, unit) = (i * Self::STATE, q * L::N);
             let place = Place {
                 hidden: Self::HIDDEN,
-                projected: rows.projected.add(i * Self::GATES + unit),
+                projected: rows.projected.add(i * Self::GATES + unit).cast_const(),
                 before: rows.before.add(row + unit),
                 after: rows.after.add(row + unit),
                 cache: std::ptr::null_mut(),

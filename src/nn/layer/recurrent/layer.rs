@@ -5,7 +5,8 @@ use super::cell::{Cell, Gradients, Step, StepBackward, Weights};
 use crate::nn::batch::{Batch, Shape};
 use crate::nn::generator::Generator;
 use crate::nn::kernels::{
-    ALIGN_SPARE, Matrix, Real, Start, StepsForward, add_row_sums, align, aligned, product, transpose,
+    ALIGN_SPARE, Inputs, Matrix, Real, Start, StepsForward, add_row_sums, align, aligned, product, projects_inputs,
+    transpose,
 };
 use crate::nn::layer::{Description, Layer, Pass, Work, join};
 use crate::nn::parameter::Parameter;
@@ -118,12 +119,16 @@ impl<R: Real> Layer<R> for Recurrent<R> {
         let (slots, caches) = if pass.keeps { (steps + 1, steps * cache) } else { (2, 0) };
         // One window's rows lie side by side, so one product projects them all.
         let is_hoisted = b == 1 && !pass.keeps && !self.spec.repeats_input;
+        let f = x.shape().f;
+        let at_once = self.cell.at_once().filter(|_| !pass.keeps || self.spec.repeats_input);
+        let is_fused = !(is_hoisted || self.spec.repeats_input) && at_once.is_some() && projects_inputs::<R>(h, f);
         let projections = if is_hoisted { steps * gates } else { gates };
         let packed = self.weight_hh.value.len() + ALIGN_SPARE;
         // What a backward pass will read begins where it looks; else states begin with a cache line, as the weights do.
         let spare = if pass.keeps { 0 } else { ALIGN_SPARE };
-        let lens = [projections + ALIGN_SPARE, gates, slots * state + spare, caches, packed];
-        let [projected, scratch, states, caches, packed] = work.buffers(lens);
+        let packed_ih = if is_fused { self.weight_ih.value.len() + ALIGN_SPARE } else { 0 };
+        let lens = [projections + ALIGN_SPARE, gates, slots * state + spare, caches, packed, packed_ih];
+        let [projected, scratch, states, caches, packed, packed_ih] = work.buffers(lens);
         let projected = aligned(projected, projections);
         let states = if pass.keeps { states } else { aligned(states, slots * state) };
         states[..state].fill(R::default());
@@ -131,7 +136,7 @@ impl<R: Real> Layer<R> for Recurrent<R> {
         if self.spec.repeats_input {
             self.project(x, 0, projected);
         } else if is_hoisted {
-            let (f, start) = (x.shape().f, Start::Row(&self.bias_ih.value));
+            let start = Start::Row(&self.bias_ih.value);
             product(
                 (steps, gates, f),
                 Matrix::rows(x.values(), f),
@@ -145,12 +150,18 @@ impl<R: Real> Layer<R> for Recurrent<R> {
         let recurrent = align(&self.weight_hh.value, packed);
         let weights = Weights { recurrent, transposed: &[], bias: &self.bias_hh.value };
         let all_projected = self.spec.repeats_input || is_hoisted;
-        if let Some(run) = self.cell.at_once().filter(|_| all_projected) {
+        if let Some(run) = at_once.filter(|_| all_projected || is_fused) {
             run(StepsForward {
                 b,
                 hidden: h,
                 n: steps,
                 projected,
+                inputs: is_fused.then(|| Inputs {
+                    x: x.values(),
+                    features: f,
+                    weights: align(&self.weight_ih.value, packed_ih),
+                    bias: &self.bias_ih.value,
+                }),
                 recurrent,
                 bias: &self.bias_hh.value,
                 states,
