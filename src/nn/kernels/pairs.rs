@@ -69,7 +69,7 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Pairs<L, C, G> {
     /// `at` and `last` hold two windows each.
     #[inline(always)]
     unsafe fn beside(
-        &mut self,
+        &self,
         sums: &mut Sums<L, G, 2, 2>,
         at: Rows<L::Element>,
         last: Rows<L::Element>,
@@ -80,17 +80,18 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Pairs<L, C, G> {
         let first = (2 * i + q) * stages;
         let h = Weights::<L, C, G>::HIDDEN;
         let k = |stage: usize| h * stage / (4 * stages)..h * (stage + 1) / (4 * stages);
-        let gates = &mut self.sums[i][q];
+        // A copy: what the parts make of it need not be written back.
+        let mut gates = self.sums[i][q];
         // SAFETY: promised by the caller; every k is below H.
         unsafe {
             self.weights.add_products::<2, 2, true>(sums, at, 0, k(first));
-            Weights::<L, C, G>::begin(0, gates);
+            Weights::<L, C, G>::begin(0, &mut gates);
             if C::PARTS > 1 {
                 self.weights.add_products::<2, 2, true>(sums, at, 0, k(first + 1));
-                Weights::<L, C, G>::begin(1, gates);
+                Weights::<L, C, G>::begin(1, &mut gates);
             }
             self.weights.add_products::<2, 2, true>(sums, at, 0, k(first + C::PARTS));
-            Weights::<L, C, G>::finish(*gates, last, i, q);
+            Weights::<L, C, G>::finish(gates, last, i, q);
         }
     }
 

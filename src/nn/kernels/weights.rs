@@ -92,20 +92,20 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Weights<L, C, G> {
         k: Range<usize>,
     ) {
         for k in k {
-            let mut right = [[L::splat(L::Element::default()); G]; Q];
-            for (q, right) in right.iter_mut().enumerate() {
-                for (g, right) in right.iter_mut().enumerate() {
+            let mut left = [L::splat(L::Element::default()); I];
+            for (i, left) in left.iter_mut().enumerate() {
+                // SAFETY: promised by the caller.
+                *left = L::splat(unsafe { *rows.before.add(i * Self::STATE + k) });
+            }
+            // Weight by weight, so that few of them need a register at a time.
+            for q in 0..Q {
+                for g in 0..G {
                     let at = k * Self::GATES + g * Self::HIDDEN + (first + q) * L::N;
                     // SAFETY: promised by the caller.
-                    *right = unsafe { L::load(self.recurrent.add(at)) };
-                }
-            }
-            for (i, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: promised by the caller.
-                let left = L::splat(unsafe { *rows.before.add(i * Self::STATE + k) });
-                for (sums, right) in sums.iter_mut().zip(&right) {
-                    for (sum, right) in sums.iter_mut().zip(right) {
-                        *sum = left.mul_add(*right, *sum);
+                    let right = unsafe { L::load(self.recurrent.add(at)) };
+                    for (left, sums) in left.iter().zip(sums.iter_mut()) {
+                        let sum = &mut sums[q][g];
+                        *sum = left.mul_add(right, *sum);
                         if PINNED && I == 1 {
                             *sum = sum.pinned();
                         }
