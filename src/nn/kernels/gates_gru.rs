@@ -9,7 +9,7 @@
 
 use super::dispatch::{Kernel, KernelPath, Real};
 use super::lanes::{Lanes, read, sweep, write};
-use super::step::{Gates, NARROW, Place, StepForward, open, sigmoid, step_on, tanh, valve};
+use super::step::{Gates, Place, StepForward, open, sigmoid, step_on, tanh, valve};
 use super::steps::{StepsForward, steps_on};
 
 /// The gates of [`gru_step`]; kept: `r, z, n, u_n`.
@@ -18,6 +18,7 @@ use super::steps::{StepsForward, steps_on};
 pub(super) struct GruGates<const WIDE: bool>;
 
 impl<const WIDE: bool> Gates<3> for GruGates<WIDE> {
+    type Narrow = GruGates<false>;
     const PARTS: usize = 1;
     const KEEPS_APART: bool = WIDE;
     const STATES: usize = 1;
@@ -61,20 +62,12 @@ impl<const WIDE: bool> Gates<3> for GruGates<WIDE> {
 /// One forward step of a GRU.
 #[inline]
 pub fn gru_step<R: Real>(step: StepForward<'_, R>) {
-    if step.hidden > NARROW {
-        step_on::<R, GruGates<true>, 3>(KernelPath::detected(), step);
-    } else {
-        step_on::<R, GruGates<false>, 3>(KernelPath::detected(), step);
-    }
+    step_on::<R, GruGates<true>, 3>(KernelPath::detected(), step);
 }
 
 /// Forward steps in a row, each as [`gru_step`].
 pub fn gru_steps<R: Real>(steps: StepsForward<'_, R>) {
-    if steps.hidden > NARROW {
-        steps_on::<R, GruGates<true>, 3>(KernelPath::detected(), steps);
-    } else {
-        steps_on::<R, GruGates<false>, 3>(KernelPath::detected(), steps);
-    }
+    steps_on::<R, GruGates<true>, 3>(KernelPath::detected(), steps);
 }
 
 /// One backward step for `b` windows.

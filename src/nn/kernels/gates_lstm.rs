@@ -7,7 +7,7 @@
 
 use super::dispatch::{Kernel, KernelPath, Real};
 use super::lanes::{Lanes, read, sweep, write};
-use super::step::{Gates, NARROW, Place, StepForward, open, sigmoid, step_on, tanh, tanh_through, valve};
+use super::step::{Gates, Place, StepForward, open, sigmoid, step_on, tanh, tanh_through, valve};
 use super::steps::{StepsForward, steps_on};
 
 /// The gates of [`lstm_step`]; kept: `i, f, g, o, tanh c`.
@@ -16,6 +16,7 @@ use super::steps::{StepsForward, steps_on};
 pub(super) struct LstmGates<const WIDE: bool>;
 
 impl<const WIDE: bool> Gates<4> for LstmGates<WIDE> {
+    type Narrow = LstmGates<false>;
     const PARTS: usize = 2;
     const KEEPS_APART: bool = WIDE;
     const STATES: usize = 2;
@@ -67,20 +68,12 @@ impl<const WIDE: bool> Gates<4> for LstmGates<WIDE> {
 /// One forward step of an LSTM; states h, c.
 #[inline]
 pub fn lstm_step<R: Real>(step: StepForward<'_, R>) {
-    if step.hidden > NARROW {
-        step_on::<R, LstmGates<true>, 4>(KernelPath::detected(), step);
-    } else {
-        step_on::<R, LstmGates<false>, 4>(KernelPath::detected(), step);
-    }
+    step_on::<R, LstmGates<true>, 4>(KernelPath::detected(), step);
 }
 
 /// Forward steps in a row, each as [`lstm_step`].
 pub fn lstm_steps<R: Real>(steps: StepsForward<'_, R>) {
-    if steps.hidden > NARROW {
-        steps_on::<R, LstmGates<true>, 4>(KernelPath::detected(), steps);
-    } else {
-        steps_on::<R, LstmGates<false>, 4>(KernelPath::detected(), steps);
-    }
+    steps_on::<R, LstmGates<true>, 4>(KernelPath::detected(), steps);
 }
 
 /// One backward step for `b` windows.

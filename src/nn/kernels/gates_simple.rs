@@ -9,6 +9,7 @@ use super::steps::{StepsForward, steps_on};
 pub(super) struct SimpleGates;
 
 impl Gates<1> for SimpleGates {
+    type Narrow = SimpleGates;
     const PARTS: usize = 1;
     const KEEPS_APART: bool = false;
     const STATES: usize = 1;

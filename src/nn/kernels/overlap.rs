@@ -70,7 +70,7 @@ impl<R: Real, C: Gates<G>, const G: usize> Kernel<R> for OneStep<'_, R, C, G> {
     }
 }
 
-/// [`StepsForward`] without caches, for a width that [`fits`].
+/// [`StepsForward`] that `check` has passed, without caches, for a width that [`fits`].
 pub(super) struct ManySteps<'a, R, C, const G: usize> {
     pub(super) steps: StepsForward<'a, R>,
     pub(super) cell: PhantomData<C>,
@@ -90,17 +90,9 @@ impl<R: Real, C: Gates<G>, const G: usize> Kernel<R> for ManySteps<'_, R, C, G> 
         }
         let slots = states.len() / state;
         let serves_all = projected.len() <= gates;
-        assert!(slots >= 2, "one state of [{b}, {hidden}]");
-        assert!(outputs.is_empty() || outputs.len() >= b * n * hidden, "outputs of [{b}, {n}, {hidden}]");
-        assert!(projected.len() >= if serves_all { gates } else { n * gates }, "projections of [{n}, {b}, {hidden}]");
-        assert!(recurrent.len() >= G * hidden * hidden && bias.len() >= G * hidden, "weights of {hidden}");
-        if let Some(Inputs { x, features, weights, bias }) = &inputs {
-            assert!(x.len() >= b * n * features && serves_all, "inputs of [{b}, {n}, {features}]");
-            assert!(weights.len() >= G * hidden * features && bias.len() >= G * hidden, "weights of {features}");
-        }
         let (states, keeps) = (states.as_mut_ptr(), !outputs.is_empty());
         let (projected, outputs) = (projected.as_mut_ptr(), outputs.as_mut_ptr());
-        // SAFETY: the asserts above bound every slot, every row of projections and outputs, and the weights.
+        // SAFETY: `check` has bounded every slot, every row of projections, inputs and outputs, and the weights.
         unsafe {
             let rows = |s: usize| {
                 let row = if is_backward { n - 1 - s } else { s };

@@ -12,6 +12,8 @@ use super::overlap::{OneStep, fits};
 
 /// What a cell does with the finished sums of a few units; G gate blocks.
 pub(super) trait Gates<const G: usize> {
+    /// The same cell for layers of up to [`NARROW`] units.
+    type Narrow: Gates<G>;
     /// Blocks of the state, of which the first is the output h.
     const STATES: usize;
     /// Blocks kept for the backward step.
@@ -115,11 +117,12 @@ pub struct StepForward<'a, R> {
     pub cache: &'a mut [R],
 }
 
-/// Runs a step on `path`.
+/// Runs a step of the wide or the narrow cell on `path`.
 #[inline]
 pub(super) fn step_on<R: Real, C: Gates<G>, const G: usize>(path: KernelPath, step: StepForward<'_, R>) {
-    let path = if step.hidden <= NARROW { R::narrow_path(path) } else { path };
-    if step.cache.is_empty() && fits::<R>(path, step.hidden) {
+    if step.hidden <= NARROW {
+        R::run_on(R::narrow_path(path), Fused::<R, C::Narrow, G> { step, cell: PhantomData });
+    } else if step.cache.is_empty() && fits::<R>(path, step.hidden) {
         R::run_on(path, OneStep::<R, C, G> { step, cell: PhantomData });
     } else {
         R::run_on(path, Fused::<R, C, G> { step, cell: PhantomData });

@@ -59,19 +59,43 @@ pub fn projects_inputs<R: Real>(hidden: usize, features: usize) -> bool {
     features <= FEW_FEATURES && fits::<R>(KernelPath::detected(), hidden)
 }
 
-/// Runs steps on `path`.
+/// Runs steps of the wide or the narrow cell on `path`.
 #[inline]
 pub(super) fn steps_on<R: Real, C: Gates<G>, const G: usize>(path: KernelPath, steps: StepsForward<'_, R>) {
-    let path = if steps.hidden <= NARROW { R::narrow_path(path) } else { path };
+    steps.check::<C, G>();
     // One gate of one window has too few sums to part them.
     let is_thin = G == 1 && steps.b == 1 && steps.inputs.is_none();
-    if steps.caches.is_empty() && !is_thin && fits::<R>(path, steps.hidden) {
+    if steps.hidden <= NARROW {
+        R::run_on(R::narrow_path(path), Loop::<R, C::Narrow, G> { steps, cell: PhantomData });
+    } else if steps.caches.is_empty() && !is_thin && fits::<R>(path, steps.hidden) {
         R::run_on(path, ManySteps::<R, C, G> { steps, cell: PhantomData });
     } else {
         R::run_on(path, Loop::<R, C, G> { steps, cell: PhantomData });
     }
 }
 
+impl<R> StepsForward<'_, R> {
+    /// Asserts that slots, projections, inputs, weights, caches and outputs are as long as their fields say.
+    fn check<C: Gates<G>, const G: usize>(&self) {
+        let StepsForward { b, hidden, n, .. } = *self;
+        let (gates, state, kept) = (b * G * hidden, b * C::STATES * hidden, b * C::KEPT * hidden);
+        if state == 0 || n == 0 {
+            return;
+        }
+        let projections = if self.projected.len() <= gates { gates } else { n * gates };
+        assert!(self.states.len() >= 2 * state, "one state of [{b}, {hidden}]");
+        assert!(self.projected.len() >= projections, "projections of [{n}, {b}, {hidden}]");
+        assert!(self.outputs.is_empty() || self.outputs.len() >= b * n * hidden, "outputs of [{b}, {n}, {hidden}]");
+        assert!(self.caches.is_empty() || self.caches.len() >= n * kept, "caches of [{n}, {b}, {hidden}]");
+        assert!(self.recurrent.len() >= G * hidden * hidden && self.bias.len() >= G * hidden, "weights of {hidden}");
+        if let Some(Inputs { x, features, weights, bias }) = &self.inputs {
+            assert!(x.len() >= b * n * features && projections == gates, "inputs of [{b}, {n}, {features}]");
+            assert!(weights.len() >= G * hidden * features && bias.len() >= G * hidden, "weights of {features}");
+        }
+    }
+}
+
+/// Steps that [`StepsForward::check`] has passed, one after the other.
 struct Loop<'a, R, C, const G: usize> {
     steps: StepsForward<'a, R>,
     cell: PhantomData<C>,
@@ -90,8 +114,6 @@ impl<R: Real, C: Gates<G>, const G: usize> Kernel<R> for Loop<'_, R, C, G> {
             return;
         }
         let slots = states.len() / state;
-        assert!(slots >= 2, "one state of [{b}, {hidden}]");
-        assert!(outputs.is_empty() || outputs.len() >= b * n * hidden, "outputs of [{b}, {n}, {hidden}]");
         let mut before = 0;
         for s in 0..n {
             let after = if before + 1 < slots { before + 1 } else { 0 };
@@ -115,7 +137,7 @@ impl<R: Real, C: Gates<G>, const G: usize> Kernel<R> for Loop<'_, R, C, G> {
             Fused::<R, C, G> { step, cell: PhantomData }.run::<L>();
             if !outputs.is_empty() {
                 for i in 0..b {
-                    // SAFETY: the state has b rows of at least `hidden`, and `outputs` was seen to hold b * n of them.
+                    // SAFETY: the state has b rows of at least `hidden`, and `check` has seen that `outputs` holds b * n of them.
                     unsafe {
                         let from = states.as_ptr().add(after * state + i * C::STATES * hidden);
                         let to = outputs.as_mut_ptr().add((i * n + row) * hidden);
