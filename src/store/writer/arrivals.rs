@@ -23,11 +23,11 @@ use crate::store::{CommitError, Store};
 /// Series from which on rows wait.
 const SERIES_MIN: usize = 256;
 
-/// Rows that wait for each series of the store, those of all tables counted: four closed rows, their live and their
-/// settled scores, and what each was while it was filled; without such, five. More save fewer pages each, and take memory:
-/// 300 bytes for the first three, of eight channels. Thirty-two of
-/// each took the store's thread from 13.8 to 7.0 us a row of a thousand series, and 27 KiB of each series.
-const ROWS_A_SERIES: usize = 16;
+/// Rows that wait for each series of the store, those of all tables counted: five closed rows, their live and their
+/// settled scores, and what each was while it was filled; without such, six. More save fewer pages each, and take memory:
+/// 300 bytes for the first three, of eight channels. Thirty-two of each took the store's thread from 13.8 to 7.0 us a row
+/// of a thousand series, and 27 KiB of each series.
+const ROWS_A_SERIES: usize = 20;
 
 /// Bytes that wait at most.
 const BYTES_MAX: usize = 64 << 20;
