@@ -137,7 +137,8 @@ impl<R: Real, C: Gates<G>, const G: usize> Kernel<R> for Loop<'_, R, C, G> {
             Fused::<R, C, G> { step, cell: PhantomData }.run::<L>();
             if !outputs.is_empty() {
                 for i in 0..b {
-                    // SAFETY: the state has b rows of at least `hidden`, and `check` has seen that `outputs` holds b * n of them.
+                    // SAFETY: the state has b rows of at least `hidden`, and `check` has seen that `outputs` holds b * n
+                    // of them.
                     unsafe {
                         let from = states.as_ptr().add(after * state + i * C::STATES * hidden);
                         let to = outputs.as_mut_ptr().add((i * n + row) * hidden);

@@ -85,8 +85,8 @@ async fn write(conn: &mut SqliteConnection, texts: &mut Texts, batch: &Batch<'_>
     Ok(Committed { n_transitions, ..Committed::default() })
 }
 
-/// Rows, closed and open, their scores, what they sum up to and how far they go; returns how many closed rows, live scores and
-/// settled scores are new.
+/// Rows, closed and open, their scores, what they sum up to and how far they go; returns how many closed rows, live
+/// scores and settled scores are new.
 pub(super) async fn write_rows(
     conn: &mut SqliteConnection,
     texts: &mut Texts,
