@@ -17,6 +17,7 @@ mod measures;
 mod nightly;
 mod pipeline_task;
 mod refusals;
+mod rest;
 mod restoring;
 mod supervisor;
 pub mod telemetry;

@@ -9,6 +9,7 @@ use super::batch::{Answer, Batch, FitJob, Progress};
 use super::listener::Said;
 use super::measures::{self, Intake};
 use super::refusals::Refusals;
+use super::rest::PipelineRest;
 use crate::decode::{Decoded, MessageDecoder};
 use crate::http::{Activation, Deed};
 use crate::ingest::mqtt::Connection;
@@ -21,14 +22,6 @@ const BATCH_MESSAGES_MAX: usize = 2048;
 
 /// Messages of which the network is asked at once, at most: their windows stay in the second-level cache.
 const JUDGED_TOGETHER_MAX: usize = 64;
-
-/// Between these rates, messages a second, the pipeline rests after each batch, so that the next holds more: waking up for
-/// a message costs as much as judging it. Fewer messages wait for nothing; of more the batches grow by themselves.
-const RESTING_RATES: std::ops::Range<f64> = 3_000.0..20_000.0;
-const REST: Duration = Duration::from_millis(1);
-
-/// Time over which the rate is counted, at least.
-const RATE_SPAN: Duration = Duration::from_millis(20);
 
 /// How often time passing is noticed when nothing else happens.
 const IDLE_PERIOD: Duration = Duration::from_millis(500);
@@ -56,30 +49,6 @@ pub(super) struct PipelineTask {
 #[error("the writer is gone")]
 pub(super) struct WriterGone;
 
-/// Messages a second, over the last [`RATE_SPAN`] or more.
-struct Rate {
-    since: Instant,
-    n_messages: usize,
-    per_second: f64,
-}
-
-impl Rate {
-    fn since(now: Instant) -> Self {
-        Self { since: now, n_messages: 0, per_second: 0.0 }
-    }
-
-    /// So many messages came; whether to rest before the next are taken.
-    fn on_batch(&mut self, n_messages: usize, now: Instant) -> bool {
-        self.n_messages += n_messages;
-        let span = now.duration_since(self.since);
-        if span >= RATE_SPAN {
-            self.per_second = self.n_messages as f64 / span.as_secs_f64();
-            (self.since, self.n_messages) = (now, 0);
-        }
-        RESTING_RATES.contains(&self.per_second)
-    }
-}
-
 impl PipelineTask {
     /// Runs until the message queue is closed and empty; then leaves a checkpoint of every series.
     ///
@@ -90,7 +59,7 @@ impl PipelineTask {
     pub(super) async fn run(mut self, first: Vec<Outcome>) -> Result<(), WriterGone> {
         self.send(first, Vec::new(), Instant::now()).await?;
         let mut taken = Vec::with_capacity(BATCH_MESSAGES_MAX);
-        let mut rate = Rate::since(Instant::now());
+        let mut rest = PipelineRest::since(Instant::now());
         let mut ticks = tokio::time::interval(IDLE_PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -126,8 +95,8 @@ impl PipelineTask {
                     let begun = Instant::now();
                     let (outcomes, acks) = self.on_messages(&mut taken);
                     self.send(outcomes, acks, begun).await?;
-                    if rate.on_batch(n_taken, Instant::now()) {
-                        tokio::time::sleep(REST).await;
+                    if let Some(rest) = rest.after(n_taken, Instant::now()) {
+                        tokio::time::sleep(rest).await;
                     }
                 }
                 _ = ticks.tick() => {
@@ -234,26 +203,5 @@ impl PipelineTask {
             _ => true,
         });
         self.batches.send(Batch { outcomes, acks, fits, begun }).await.map_err(|_| WriterGone)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_rate_between_few_and_many_rests() {
-        let mut now = Instant::now();
-        let mut rate = Rate::since(now);
-        for (per_second, rests) in [(1_000, false), (10_000, true), (50_000, false), (4_000, true)] {
-            let mut last = !rests;
-            for _ in 0..40 {
-                now += Duration::from_millis(1);
-                last = rate.on_batch(per_second / 1_000, now);
-            }
-            assert_eq!(last, rests, "{per_second} messages a second");
-        }
-        // One message after an hour waits for nothing, whatever came before.
-        assert!(!rate.on_batch(1, now + Duration::from_secs(3_600)));
     }
 }

@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::batch::{Batch, Job};
 use super::measures;
+use super::rest::WriterRest;
 use crate::http::{Live, Readiness};
 use crate::ingest::mqtt::Acknowledger;
 use crate::notify::MqttPublisher;
@@ -15,14 +16,6 @@ use crate::verdict::TransitionKind;
 
 /// Batches joined into one transaction at most.
 const BATCHES_JOINED_MAX: usize = 16;
-
-/// After a commit the writer rests, so that the next one holds more: so long for each message of the last one, at most
-/// [`REST_LONGEST`]. A commit costs what thirty rows cost before its first row. A few messages make no rest; nor do many,
-/// or more a second than [`FULL_LOAD`], at which the batches grow by themselves.
-const REST_PER_MESSAGE: Duration = Duration::from_micros(60);
-const REST_LONGEST: Duration = Duration::from_millis(8);
-const RESTING_MESSAGES: std::ops::Range<usize> = 17..512;
-const FULL_LOAD: f64 = 20_000.0;
 
 /// Rows of large fleets wait for company in the store, at most twice as long as this.
 const WAIT: Duration = Duration::from_secs(10);
@@ -64,7 +57,7 @@ impl WriterTask {
     /// acknowledged and comes again.
     pub(super) async fn run(mut self) -> Result<(), CommitError> {
         let mut taken = Vec::with_capacity(BATCHES_JOINED_MAX);
-        let mut last_end = Instant::now();
+        let mut rest = WriterRest::since(Instant::now());
         let (mut looked, mut newest) = (tokio::time::Instant::now(), 0);
         loop {
             let look = looked + WAIT;
@@ -110,10 +103,8 @@ impl WriterTask {
                 // An error means that the trainer has stopped; the fit is asked for again after the restart.
                 let _ = self.fits.send(Job::Fit(fit));
             }
-            let rate = n_messages as f64 / last_end.elapsed().as_secs_f64();
-            last_end = Instant::now();
-            if RESTING_MESSAGES.contains(&n_messages) && rate < FULL_LOAD {
-                tokio::time::sleep((n_messages as u32 * REST_PER_MESSAGE).min(REST_LONGEST)).await;
+            if let Some(rest) = rest.after(n_messages, Instant::now()) {
+                tokio::time::sleep(rest).await;
             }
         }
     }
