@@ -388,7 +388,7 @@ mod tests {
         for damaged in [cut_off, told_wrong, newer, Vec::new()] {
             assert!(matches!(Arrived::read(damaged), Err(CommitError::Damaged { .. })));
         }
-        // No row begins with a seven: there are four kinds.
+        // No row begins with a seven: there are five kinds.
         let piece = Piece { record: whole.into(), rows: parts[0].1.clone(), n_rows: 2 };
         assert!(matches!(piece.decode(), Err(CommitError::Damaged { .. })));
     }
