@@ -1,10 +1,11 @@
-"""Cost against series, channels and window, by the whole service; against rows in the database; and of the network
-against the hop. Draws one SVG each and prints exponents: 1 is linear.
+"""Cost against series, channels and window, by the whole service at full load; against series that send a row a second
+each; against rows in the database; and of the network against the hop. Draws one SVG each and prints exponents: 1 is
+linear.
 
     python benches/growth.py OUT_DIR
 
-Runs `cargo bench --bench end_to_end`, `--bench service -- database` and `--bench hop`; the cost of a window is processor
-time.
+Runs `cargo bench --bench end_to_end`, `--bench service -- fleet`, `--bench service -- database` and `--bench hop`; the
+cost of a window is processor time.
 """
 import pathlib
 import re
@@ -20,6 +21,8 @@ SWEEPS = {
     "channels": ("--channels", [1, 4, 16, 64], ["--series", "10"], lambda n: 4000),
     "window": ("--window", [16, 64, 256, 512], ["--series", "10"], lambda n: 2000),
 }
+# Series that send a row a second each.
+FLEETS = [10, 100, 1000, 10000]
 SIDE, EDGE = 320, 48
 # Free disk, bytes, with which a hundred million rows are stored too.
 ROOM = 45 << 30
@@ -72,6 +75,11 @@ def main():
             points.append((value, micros * value / 1000 if name == "series" else micros))
         what, unit = ("a row of every series", "ms") if name == "series" else ("a window", "µs")
         plot(out / f"growth-{name}.svg", f"cost of {what} by {name}", f"{unit} of processor", points)
+    points = []
+    for series in FLEETS:
+        text = bench("service", "fleet", "--series", series, "--seconds", 30)
+        points.append((series, 1000 * float(re.search(r"([0-9.]+) cores", text).group(1))))
+    plot(out / "growth-fleet.svg", "cost of a second, a row a second each", "ms of processor", points)
     sizes = [100_000, 1_000_000, 10_000_000, 100_000_000]
     if shutil.disk_usage(tempfile.gettempdir()).free < ROOM:
         print("not here: 100,000,000 rows, for which the disk has no room", flush=True)

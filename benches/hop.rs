@@ -4,6 +4,8 @@
 //! `cargo bench --bench hop -- [--window 32]`. GRU 32, eight channels, the default decoder, which stops after the last row; one
 //! thread, medians of nine rounds. `encoder` is its recurrent layer alone; `projected once` the same with one input
 //! projection a window instead of one a row: what no reuse of projections between overlapping windows can go below.
+//! `in flight` is the encoder that keeps the states of all windows of a series that its newest row belongs to and takes
+//! each one step further, beside the one that begins every window anew, for few series and for many.
 
 mod common;
 
@@ -14,6 +16,7 @@ use common::{CHANNELS, number};
 use kilter::detector::autoencoder::{Autoencoder, AutoencoderScratch, AutoencoderSpec, Network, Units};
 use kilter::nn::batch::{Batch, Shape};
 use kilter::nn::generator::Generator;
+use kilter::nn::kernels::{Inputs, StepsForward, gru_steps};
 use kilter::nn::layer::recurrent::{CellKind, Recurrent, RecurrentSpec};
 use kilter::nn::layer::{Layer, Pass, Work};
 
@@ -35,6 +38,56 @@ fn median(mut call: impl FnMut()) -> f64 {
         .collect();
     times.sort_by(f64::total_cmp);
     times[ROUNDS / 2]
+}
+
+/// Microseconds a row of the encoder, when each of so many series gets a row in turn: windows begun anew, sixteen together,
+/// and windows in flight that go one step further.
+fn encoders(n_series: usize, n_time: usize) -> [f64; 2] {
+    let (cell, features, units) = (CellKind::Gru, CHANNELS, HIDDEN);
+    let spec =
+        RecurrentSpec { cell, features, units, return_sequences: false, go_backwards: false, repeats_input: false };
+    let layer = Recurrent::<f32>::new(spec, &mut Generator::new(1));
+    let mut generator = Generator::new(3);
+    let mut normal = |len: usize| (0..len).map(|_| generator.normal() as f32 * 0.3).collect::<Vec<f32>>();
+    let window = n_time * CHANNELS;
+    let rows = normal(n_series * window);
+    let turns = (ROWS / n_series).max(1);
+    let (mut work, mut y, mut x) = (Work::default(), Batch::default(), Batch::default());
+    let anew = median(|| {
+        for _ in 0..turns {
+            for part in rows.chunks(TOGETHER * window) {
+                x.reshape(Shape::new(part.len() / window, n_time, CHANNELS));
+                x.values_mut().copy_from_slice(part);
+                layer.forward(black_box(&x), &mut Pass::infer(n_time), &mut work, &mut y);
+            }
+        }
+    });
+    let gates = 3 * HIDDEN;
+    let (weights, bias) = (normal(CHANNELS * gates), normal(gates));
+    let (recurrent, recurrent_bias) = (normal(HIDDEN * gates), normal(gates));
+    let mut states = normal(n_series * 2 * n_time * HIDDEN);
+    let (mut projected, mut inputs) = (vec![0.0; n_time * gates], vec![0.0; window]);
+    let in_flight = median(|| {
+        for _ in 0..turns {
+            for (row, states) in rows.chunks_exact(window).zip(states.chunks_exact_mut(2 * n_time * HIDDEN)) {
+                inputs.chunks_exact_mut(CHANNELS).for_each(|input| input.copy_from_slice(&row[..CHANNELS]));
+                gru_steps(StepsForward {
+                    b: n_time,
+                    hidden: HIDDEN,
+                    n: 1,
+                    projected: &mut projected,
+                    inputs: Some(Inputs { x: &inputs, features: CHANNELS, weights: &weights, bias: &bias }),
+                    recurrent: &recurrent,
+                    bias: &recurrent_bias,
+                    states: black_box(states),
+                    caches: &mut [],
+                    outputs: &mut [],
+                    is_backward: false,
+                });
+            }
+        }
+    });
+    [anew, in_flight].map(|micros| micros / (turns * n_series) as f64)
 }
 
 fn main() {
@@ -74,6 +127,10 @@ fn main() {
         }) / ROWS as f64
     };
     println!("encoder: {:.2} us a window, projected once: {:.2}", encoder(false), encoder(true));
+    for n_series in [20, 10_000] {
+        let [anew, in_flight] = encoders(n_series, n_time);
+        println!("encoder of {n_series} series: windows begun anew {anew:.2} us a row, in flight {in_flight:.2}");
+    }
     for hop in [1, 2, 4, 8, 16, 32] {
         let windows = windows(hop);
         let mut out = vec![0.0; windows.len() / n_time];

@@ -67,7 +67,7 @@ fn fleet() {
     let warm = 200;
     let second = |i: usize, now: i64| -> Vec<_> { (0..series).map(|s| row(s, warm + i, now, 0.0)).collect() };
     let mut n_paced = 0;
-    let mut pace = |seconds: usize| {
+    let mut pace = |broker: &mut Broker, seconds: usize| {
         for _ in 0..seconds {
             broker.pace(&second(n_paced, wall_ms()), Duration::from_secs(1)).expect("the service listens");
             n_paced += 1;
@@ -78,7 +78,7 @@ fn fleet() {
     let mut scored = service.metric("kilter_windows_scored_total");
     let mut n_steady = 0;
     while n_steady < 2 {
-        pace(6);
+        pace(&mut broker, 6);
         let now = service.metric("kilter_windows_scored_total");
         let is_steady = ((now - scored) / (6 * series) as f64 - 1.0).abs() < 0.1;
         n_steady = if is_steady { n_steady + 1 } else { 0 };
@@ -86,15 +86,20 @@ fn fleet() {
     }
     let (begun, before) = (Instant::now(), service.usage().0);
     let (threads, written) = (service.threads(), service.bytes_written());
-    pace(seconds);
+    broker.waits.clear();
+    pace(&mut broker, seconds);
     let (after, resident) = service.usage();
     let cores = (after - before) / begun.elapsed().as_secs_f64();
     let mib_written = (service.bytes_written() - written) / begun.elapsed().as_secs_f64() / 1024.0 / 1024.0;
+    broker.waits.sort_by(f64::total_cmp);
     println!(
-        "{series} series, one model, {CHANNELS} channels at 1 Hz, {grid} grid: {cores:.2} cores, {resident:.0} MiB \
-         resident, {mib_written:.0} MiB/s to the disk, {:.0} rows scored, {} messages under way at the end",
+        "{series} series, one model, {CHANNELS} channels at 1 Hz, {grid} grid: {cores:.4} cores, {resident:.0} MiB \
+         resident, {mib_written:.0} MiB/s to the disk, {:.0} rows scored, {} messages under way at the end; sent to \
+         acknowledged p50 {:.1} ms, p99 {:.1} ms",
         service.metric("kilter_windows_scored_total") - scored,
         broker.n_under_way(),
+        quantile(&broker.waits, 0.5) * 1e3,
+        quantile(&broker.waits, 0.99) * 1e3,
     );
     for (name, seconds) in service.threads() {
         let before = threads.iter().find(|(other, _)| *other == name).map_or(0.0, |(_, seconds)| *seconds);
