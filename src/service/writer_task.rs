@@ -58,55 +58,61 @@ impl WriterTask {
     pub(super) async fn run(mut self) -> Result<(), CommitError> {
         let mut taken = Vec::with_capacity(BATCHES_JOINED_MAX);
         let mut rest = WriterRest::since(Instant::now());
-        let (mut looked, mut newest) = (tokio::time::Instant::now(), 0);
+        let (mut look, mut newest) = (tokio::time::Instant::now() + WAIT, 0);
         loop {
-            let look = looked + WAIT;
             let received = tokio::time::timeout_at(look, self.batches.recv_many(&mut taken, BATCHES_JOINED_MAX)).await;
+            let rest = match received {
+                Ok(0) => return Ok(()),
+                Ok(_) => rest.after(self.take(&mut taken).await?, Instant::now()),
+                Err(_) => None,
+            };
             if tokio::time::Instant::now() >= look {
-                looked = tokio::time::Instant::now();
-                match self.store.sort_in_until(newest).await {
-                    Ok(now) => newest = now,
+                // A few at a time, between which batches have their turn.
+                match self.store.sort_in_some(newest).await {
+                    Ok(None) => continue,
+                    Ok(Some(now)) => newest = now,
                     Err(fault) => tracing::debug!(%fault, "rows wait on"),
                 }
+                look = tokio::time::Instant::now() + WAIT;
             }
-            match received {
-                Ok(0) => return Ok(()),
-                Ok(_) => {}
-                Err(_) => continue,
-            }
-            let mut outcomes: Vec<Outcome> = Vec::new();
-            let mut acks = Vec::new();
-            let mut fits = Vec::new();
-            let mut begun = Instant::now();
-            for batch in taken.drain(..) {
-                if outcomes.is_empty() {
-                    outcomes = batch.outcomes;
-                } else {
-                    outcomes.extend(batch.outcomes);
-                }
-                acks.extend(batch.acks);
-                fits.extend(batch.fits);
-                begun = begun.min(batch.begun);
-            }
-            if !outcomes.is_empty() {
-                self.commit(&outcomes).await?;
-            }
-            let n_messages = acks.len();
-            self.acknowledger.acknowledge_all(acks);
-            measures::on_committed(&outcomes, begun.elapsed());
-            outcomes.iter().for_each(log_transition);
-            self.live.on_committed(&outcomes);
-            if let Some(publisher) = &self.publisher {
-                publisher.announce(&outcomes);
-            }
-            for fit in fits {
-                // An error means that the trainer has stopped; the fit is asked for again after the restart.
-                let _ = self.fits.send(Job::Fit(fit));
-            }
-            if let Some(rest) = rest.after(n_messages, Instant::now()) {
+            if let Some(rest) = rest {
                 tokio::time::sleep(rest).await;
             }
         }
+    }
+
+    /// Commits some batches together, acknowledges and tells; returns how many messages they were.
+    async fn take(&mut self, taken: &mut Vec<Batch>) -> Result<usize, CommitError> {
+        let mut outcomes: Vec<Outcome> = Vec::new();
+        let mut acks = Vec::new();
+        let mut fits = Vec::new();
+        let mut begun = Instant::now();
+        for batch in taken.drain(..) {
+            if outcomes.is_empty() {
+                outcomes = batch.outcomes;
+            } else {
+                outcomes.extend(batch.outcomes);
+            }
+            acks.extend(batch.acks);
+            fits.extend(batch.fits);
+            begun = begun.min(batch.begun);
+        }
+        if !outcomes.is_empty() {
+            self.commit(&outcomes).await?;
+        }
+        let n_messages = acks.len();
+        self.acknowledger.acknowledge_all(acks);
+        measures::on_committed(&outcomes, begun.elapsed());
+        outcomes.iter().for_each(log_transition);
+        self.live.on_committed(&outcomes);
+        if let Some(publisher) = &self.publisher {
+            publisher.announce(&outcomes);
+        }
+        for fit in fits {
+            // An error means that the trainer has stopped; the fit is asked for again after the restart.
+            let _ = self.fits.send(Job::Fit(fit));
+        }
+        Ok(n_messages)
     }
 
     /// Commits, trying again for as long as the cause may go away. Nothing is acknowledged meanwhile, so nothing is lost.

@@ -324,26 +324,26 @@ impl Store {
     /// # Errors
     /// As [`Store::commit`]; the rest waits on.
     pub async fn sort_in_all(&self) -> Result<(), CommitError> {
-        self.sort_in_until(i64::MAX).await?;
+        while self.sort_in_some(i64::MAX).await?.is_none() {}
         Ok(())
     }
 
-    /// Has the rows of every series written into their tables of which one waits since record `until` or before, in
-    /// steps between which commits have their turn. Returns the newest record: what is in it waits from now on.
+    /// Has the rows of some series written into their tables of which one waits since record `until` or before, so few
+    /// that a commit can wait for them. Once there are no more, returns the newest record: what is in it waits from now
+    /// on.
     ///
     /// # Errors
-    /// As [`Store::commit`]; the rest waits on.
-    pub async fn sort_in_until(&self, until: i64) -> Result<i64, CommitError> {
-        loop {
-            let mut writer = self.inner.writer.lock().await;
-            let arrivals = &writer.arrivals;
-            let is_due = |number: &i64| arrivals.waiting[number].first_id <= until;
-            let numbers: Vec<i64> = arrivals.oldest().take_while(is_due).take(SERIES_AT_ONCE).collect();
-            if numbers.is_empty() {
-                return Ok(arrivals.last_id);
-            }
-            self.sort_in_now(&mut writer, &numbers).await?;
+    /// As [`Store::commit`]; the rows wait on.
+    pub async fn sort_in_some(&self, until: i64) -> Result<Option<i64>, CommitError> {
+        let mut writer = self.inner.writer.lock().await;
+        let arrivals = &writer.arrivals;
+        let is_due = |number: &i64| arrivals.waiting[number].first_id <= until;
+        let numbers: Vec<i64> = arrivals.oldest().take_while(is_due).take(SERIES_AT_ONCE).collect();
+        if numbers.is_empty() {
+            return Ok(Some(arrivals.last_id));
         }
+        self.sort_in_now(&mut writer, &numbers).await?;
+        Ok(None)
     }
 
     async fn sort_in_now(&self, writer: &mut Writer, numbers: &[i64]) -> Result<(), CommitError> {
