@@ -13,6 +13,7 @@ mod batch;
 mod gauges;
 mod keeper;
 mod listener;
+mod log_keeper;
 mod measures;
 mod nightly;
 mod pipeline_task;

@@ -15,6 +15,7 @@ use super::batch::{Answer, Batch, Job, Progress};
 use super::gauges::Gauges;
 use super::keeper::keep;
 use super::listener::Listener;
+use super::log_keeper::keep_log;
 use super::measures::{self, Intake};
 use super::nightly::measure_nightly;
 use super::pipeline_task::PipelineTask;
@@ -306,6 +307,7 @@ impl Service {
             batches: to_writer.downgrade(),
         };
         let gauges = tokio::spawn(gauges.run(beside_stops.clone()));
+        let log_keeper = tokio::spawn(keep_log(store.clone(), beside_stops.clone()));
         let keeper = tokio::spawn(keep(store.clone(), config.retention.clone(), beside_stops));
         let writer = WriterTask {
             store: store.clone(),
@@ -387,6 +389,7 @@ impl Service {
             let _ = publishing.await;
         }
         let _ = keeper.await;
+        let _ = log_keeper.await;
         let _ = gauges.await;
         let _ = hearing.await;
         if let Some(nightly) = nightly {

@@ -29,4 +29,4 @@ pub use reader::{
     TakeOverRow, Tally, TargetRow,
 };
 pub use restore::{Checkpoint, RestoredAlert, RestoredSeries};
-pub use writer::{Committed, Deed, Forgotten, LabelError, NewLabel, NewModel, Store};
+pub use writer::{Committed, Deed, Forgotten, LabelError, NewLabel, NewModel, Store, WrittenBack};

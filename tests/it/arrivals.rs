@@ -136,6 +136,8 @@ async fn rows_that_waited_when_the_process_died_are_there_after_the_restart() {
         let n_rows = if number % 7 == 3 { 24 } else { 49 };
         assert_eq!((kept.n_closed, kept.last_closed_at), (n_rows, Some(at(NOON_MS + 1000 * (n_rows as i64 - 1)))));
         assert_eq!(kept.last_scored_at, kept.last_closed_at);
+        let open: Vec<_> = kept.open_rows.iter().map(|row| &row.frame).collect();
+        assert_eq!(open, [&frame(NOON_MS + 1000 * n_rows as i64)], "the row that was being filled");
     }
     for batch in &all {
         assert_eq!(again.commit(batch).await.unwrap(), Committed::default(), "a redelivery");
@@ -143,4 +145,66 @@ async fn rows_that_waited_when_the_process_died_are_there_after_the_restart() {
     store.close().await.unwrap();
     again.close().await.unwrap();
     assert_eq!(dump(config.url.path()).await, dump(died.url.path()).await);
+}
+
+#[tokio::test]
+async fn a_log_written_back_leaves_every_row_in_the_file_and_begins_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, config) = store_of(&dir.path().join("a"), 300).await;
+    let path = config.url.path();
+    let alone = StoreConfig::in_dir(&dir.path().join("alone"));
+    std::fs::create_dir(dir.path().join("alone")).unwrap();
+    let mut longest = 0;
+    for part in 0..6 {
+        for batch in batches(300, part * 20, (part + 1) * 20) {
+            store.commit(&batch).await.unwrap();
+        }
+        let written = store.write_back().await.unwrap().expect("a large fleet");
+        assert!(written.n_pages > 0 && written.n_pages <= written.n_pages_max, "{written:?}");
+        // The file without its log.
+        std::fs::copy(path, alone.url.path()).unwrap();
+        for table in ["SELECT count(*) FROM arrivals", "SELECT count(*) FROM frames"] {
+            assert_eq!(count(alone.url.path(), table).await, count(path, table).await, "{table}");
+        }
+        let log = std::fs::metadata(path.with_extension("db-wal")).unwrap().len();
+        assert!(longest == 0 || log < 2 * longest, "{log} bytes of log in part {part}, {longest} before");
+        longest = longest.max(log);
+    }
+}
+
+#[tokio::test]
+async fn a_log_is_written_back_while_commits_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (beside, beside_config) = store_of(&dir.path().join("beside"), 300).await;
+    let (quiet, quiet_config) = store_of(&dir.path().join("quiet"), 300).await;
+    let all = batches(300, 0, 40);
+    for batch in &all {
+        quiet.commit(batch).await.unwrap();
+    }
+    let committing = tokio::spawn({
+        let beside = beside.clone();
+        async move {
+            for batch in &all {
+                beside.commit(batch).await.unwrap();
+            }
+        }
+    });
+    let mut n_times = 0;
+    while !committing.is_finished() {
+        beside.write_back().await.unwrap();
+        n_times += 1;
+    }
+    committing.await.unwrap();
+    assert!(n_times > 1, "{n_times} times");
+    for store in [beside, quiet] {
+        store.close().await.unwrap();
+    }
+    assert_eq!(dump(beside_config.url.path()).await, dump(quiet_config.url.path()).await);
+}
+
+#[tokio::test]
+async fn the_short_log_of_few_series_is_the_writers() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = store_of(dir.path(), FEW).await;
+    assert_eq!(store.write_back().await.unwrap(), None);
 }

@@ -21,6 +21,7 @@ mod score_rows;
 mod series_rows;
 mod shift_rows;
 mod silence_rows;
+mod write_back;
 
 use std::fs::File;
 use std::path::Path;
@@ -36,6 +37,7 @@ pub use model::NewModel;
 pub(super) use model::checksum;
 pub use retention::Forgotten;
 pub(super) use rollups::{HOUR_MS, MINUTE_MS};
+pub use write_back::WrittenBack;
 
 use super::connect::{checkpoint_pages, found_version, migrate, not_usable, write_options};
 use super::{CommitError, DiskRoom, OpenError, Reader, StoreConfig};
