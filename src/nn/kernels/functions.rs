@@ -114,59 +114,58 @@ const TO_PARTS: f64 = 393_216.0;
 /// `(f + a)^2 + b` is a multiple of `2^f` for |f| <= 1/64, within 6.6e-8 of its value: the polynomial of degree 2 without
 /// its leading coefficient, which the table holds.
 const SQUARE: (f64, f64) = (1.442_680_954_933_166_5, 2.081_308_364_868_164);
-/// Arguments beyond these count as these: there the function has its limit, and the powers are normal numbers.
-const GATE_TANH_CLAMP: f64 = 20.0;
-const GATE_SIGMOID_CLAMP: f64 = 80.0;
+/// Arguments beyond it count as it: there the functions made of the power have their limits, and it is a normal number.
+const POWER_CLAMP: f64 = 115.0;
 
-/// `1 + 2^t`: a multiple of 1/32 from the table, the rest from a short polynomial.
-///
-/// The multipliers are what the recurrent steps wait for. This form leaves them two operations, three with the one that
-/// makes t; the rest goes through adders and shuffles, which idle otherwise.
+/// What [`one_and_power`] is made of: an argument in whole parts and the rest.
+#[derive(Clone, Copy, Debug)]
+pub struct Reduced<L> {
+    /// The argument rounded to 1/32.
+    pub(super) rounded: L,
+    /// The same with the number of parts in its lowest bits.
+    pub(super) shifted: L,
+    /// What rounding has taken away, moved to where the polynomial is a square.
+    pub(super) root: L,
+}
+
+impl<L: Lanes> Reduced<L> {
+    /// The argument as it is, for lanes that take the power from elsewhere.
+    #[inline(always)]
+    pub(super) fn whole(t: L) -> Self {
+        let t = clamped(t, POWER_CLAMP);
+        Reduced { rounded: t, shifted: t, root: t }
+    }
+
+    /// See [`Lanes::pinned`].
+    #[inline(always)]
+    pub(super) fn pinned(self) -> Self {
+        Reduced { rounded: self.rounded.pinned(), shifted: self.shifted.pinned(), root: self.root.pinned() }
+    }
+}
+
+/// The half of `1 + 2^t` that is the adders'.
 #[inline(always)]
-fn one_and_power<L: Single>(t: L) -> L {
+pub(super) fn reduced<L: Single>(t: L) -> Reduced<L> {
+    let t = clamped(t, POWER_CLAMP);
     let shifted = t.add(number(TO_PARTS));
     let rounded = shifted.sub(number(TO_PARTS));
-    let root = t.sub(rounded).add(number(SQUARE.0));
-    let square = root.mul_add(root, number(SQUARE.1));
-    shifted.power_of_rounded(rounded, &POWERS).mul_add(square, number(1.0))
+    Reduced { rounded, shifted, root: t.sub(rounded).add(number(SQUARE.0)) }
+}
+
+/// The other half: a multiple of 1/32 from the table, the rest from a short polynomial.
+///
+/// The multipliers are what the recurrent steps wait for. This form leaves them two operations; the rest goes through
+/// adders and shuffles, which idle otherwise.
+#[inline(always)]
+pub(super) fn one_and_power<L: Single>(t: Reduced<L>) -> L {
+    let square = t.root.mul_add(t.root, number(SQUARE.1));
+    t.shifted.power_of_rounded(t.rounded, &POWERS).mul_add(square, number(1.0))
 }
 
 /// Within `-limit ... limit`; NaN stays NaN: min and max of the vector paths return their second operand then.
 #[inline(always)]
 fn clamped<L: Lanes>(x: L, limit: f64) -> L {
     number::<L>(-limit).max(number::<L>(limit).min(x))
-}
-
-/// `1 + exp(2 x)`, of which [`gate_tanh`] is made.
-#[inline(always)]
-fn one_and_doubled<L: Single>(x: L) -> L {
-    one_and_power(clamped(x, GATE_TANH_CLAMP).mul(number(2.0 * std::f64::consts::LOG2_E)))
-}
-
-/// Hyperbolic tangent, `1 - 2 / (1 + exp(2 x))`: half the multiplications of [`rational_tanh`] in a longer chain; the
-/// error, 1.9e-7, is no smaller near zero.
-#[inline(always)]
-pub(super) fn gate_tanh<L: Single>(x: L) -> L {
-    number::<L>(1.0).sub(number::<L>(2.0).div(one_and_doubled(x)))
-}
-
-/// `tanh(x) / valve` in one division, `(exp(2 x) - 1) / (valve (1 + exp(2 x)))`.
-#[inline(always)]
-pub(super) fn gate_tanh_through<L: Single>(x: L, valve: L) -> L {
-    let bottom = one_and_doubled(x);
-    bottom.sub(number(2.0)).div(bottom.mul(valve))
-}
-
-/// `1 + exp(-x)`, the reciprocal of the logistic function; at most 1.3e35.
-#[inline(always)]
-pub(super) fn gate_valve<L: Single>(x: L) -> L {
-    one_and_power(clamped(x, GATE_SIGMOID_CLAMP).mul(number(-std::f64::consts::LOG2_E)))
-}
-
-/// Logistic function, `1 / (1 + exp(-x))`: within 1e-7.
-#[inline(always)]
-pub(super) fn gate_sigmoid<L: Single>(x: L) -> L {
-    number::<L>(1.0).div(gate_valve(x))
 }
 
 /// What an argument of the exponential is held between, so that its value is a normal number.
@@ -195,68 +194,4 @@ pub(super) fn reduced_exp<L: Lanes>(x: L) -> L {
     let r = k.mul_add(number(-LN_2.0), x);
     let r = k.mul_add(number(-LN_2.1), r);
     polynomial(r, &EXP_POLYNOMIAL).mul_add(r.mul(r), r).add(number(1.0)).times_power_of_two(k)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::dispatch::{Kernel, KernelPath};
-    use super::super::lanes::{read, sweep, write};
-    use super::*;
-
-    struct Gate<'a> {
-        function: usize,
-        values: &'a mut [f32],
-    }
-
-    impl Kernel<f32> for Gate<'_> {
-        type Output = ();
-
-        #[inline(always)]
-        fn run<L: Lanes<Element = f32>>(self) {
-            let (at, len) = (self.values.as_mut_ptr(), self.values.len());
-            // SAFETY: j + n <= len inside `sweep`.
-            unsafe {
-                sweep!(L, len, |j, n| {
-                    let x = read::<L>(at, j, n);
-                    let y = match self.function {
-                        0 => x.gate_tanh(),
-                        1 => x.gate_sigmoid(),
-                        2 => number::<L>(1.0).div(x.gate_valve()),
-                        _ => x.gate_tanh_through(number::<L>(-1.0).mul(x).gate_valve()),
-                    };
-                    write(y, at, j, n)
-                });
-            }
-        }
-    }
-
-    fn check(gate: usize, function: fn(f64) -> f64, range: std::ops::RangeInclusive<f32>) {
-        let far = [1e-30, -1e-8, 88.0, -1e30, f32::MAX, f32::INFINITY, f32::NEG_INFINITY, 0.0];
-        let x: Vec<f32> = (-250_000..=250_000).map(|i| i as f32 * 1e-4).chain(far).collect();
-        let mut vector_bits: Option<Vec<u32>> = None;
-        for path in KernelPath::available() {
-            let mut y = x.clone();
-            f32::run_on(path, Gate { function: gate, values: &mut y });
-            let errors = x.iter().zip(&y).map(|(x, y)| (f64::from(*y) - function(f64::from(*x))).abs());
-            let worst = errors.fold(0.0, f64::max);
-            println!("{path:?}: {worst:e}");
-            assert!(worst < 3e-7 && y.iter().all(|y| range.contains(y)), "{path:?}: {worst:e}");
-            if path != KernelPath::Plain {
-                let bits: Vec<u32> = y.iter().map(|y| y.to_bits()).collect();
-                assert!(vector_bits.replace(bits.clone()).is_none_or(|other| other == bits), "{path:?} differs");
-            }
-            let mut nan = [f32::NAN; 19];
-            f32::run_on(path, Gate { function: gate, values: &mut nan });
-            assert!(nan.iter().all(|value| value.is_nan()), "{path:?}");
-        }
-    }
-
-    #[test]
-    fn activations_of_gates_stay_within_3e_7_of_libm_and_in_their_range_on_every_path() {
-        let logistic = |x: f64| 1.0 / (1.0 + (-x).exp());
-        check(0, f64::tanh, -1.0..=1.0);
-        check(1, logistic, 0.0..=1.0);
-        check(2, logistic, 0.0..=1.0);
-        check(3, |x| x.tanh() / (1.0 + x.exp()), -1.0..=1.0);
-    }
 }

@@ -8,8 +8,9 @@
 //! ```
 
 use super::dispatch::{Kernel, KernelPath, Real};
+use super::gates::{Gates, LOGISTIC, Made, Place, TANH, begin_power, logistic, one_and_power, scaled, tanh};
 use super::lanes::{Lanes, read, sweep, write};
-use super::step::{Gates, Place, StepForward, open, sigmoid, step_on, tanh, valve};
+use super::step::{StepForward, step_on};
 use super::steps::{StepsForward, steps_on};
 
 /// The gates of [`gru_step`]; kept: `r, z, n, u_n`.
@@ -17,47 +18,99 @@ use super::steps::{StepsForward, steps_on};
 /// `WIDE` layers take the activations that spare the multipliers; in eight lanes these cost more than they save.
 pub(super) struct GruGates<const WIDE: bool>;
 
-impl<const WIDE: bool> Gates<3> for GruGates<WIDE> {
-    type Narrow = GruGates<false>;
-    const PARTS: usize = 1;
-    const KEEPS_APART: bool = WIDE;
+impl Gates<3> for GruGates<false> {
+    type Narrow = Self;
+    const BEGIN: usize = 1;
+    const FINISH: usize = 1;
+    const KEEPS_APART: bool = false;
     const STATES: usize = 1;
     const KEPT: usize = 4;
-    /// The reset gate multiplies the candidate's recurrent sum alone.
-    const BEGINS_WITH_INPUT: [bool; 3] = [true, true, false];
+    const BEGINS_WITH_INPUT: [bool; 3] = APART;
 
-    /// Wide layers divide what the reset gate lets through instead of multiplying it, so that r is made only to be kept.
     #[inline(always)]
-    fn begin<L: Lanes, const KEEPS: bool>(_part: usize, [r, z, u_n]: [L; 3]) -> [L; 3] {
-        let (r, z) = (valve::<L, WIDE>(r), sigmoid::<L, WIDE>(z));
-        if !WIDE || KEEPS {
-            return [r, z, u_n];
-        }
-        let recalled = u_n.div(r);
-        [recalled, z, recalled]
+    fn begin<L: Lanes, const KEEPS: bool>(_part: usize, made: Made<L, 3>) -> Made<L, 3> {
+        let [r, z, u_n] = made.gates;
+        Made { gates: [r.sigmoid(), z.sigmoid(), u_n], ..made }
     }
 
     #[inline(always)]
-    unsafe fn finish<L: Lanes, const KEEPS: bool>([r, z, u_n]: [L; 3], at: Place<L::Element>, n: usize) -> L {
+    unsafe fn finish<L: Lanes, const KEEPS: bool>(
+        _part: usize,
+        made: Made<L, 3>,
+        at: Place<L::Element>,
+        n: usize,
+    ) -> Made<L, 3> {
+        let [r, z, u_n] = made.gates;
         // SAFETY: the caller promises n units in every block.
         unsafe {
-            let x_n = read(at.projected, 2 * at.hidden, n);
-            let sum = match (WIDE, KEEPS) {
-                (false, _) => r.mul_add(u_n, x_n),
-                (true, true) => u_n.div(r).add(x_n),
-                (true, false) => u_n.add(x_n),
-            };
-            let candidate = tanh::<L, WIDE>(sum);
+            let candidate = r.mul_add(u_n, read(at.projected, 2 * at.hidden, n)).tanh();
             if KEEPS {
-                at.keep(0, open::<L, WIDE>(r), n);
+                at.keep(0, r, n);
                 at.keep(1, z, n);
                 at.keep(2, candidate, n);
                 at.keep(3, u_n, n);
             }
-            z.mul_add(read::<L>(at.before, 0, n).sub(candidate), candidate)
+            let h = z.mul_add(read::<L>(at.before, 0, n).sub(candidate), candidate);
+            Made { gates: [h, z, u_n], ..made }
         }
     }
 }
+
+impl Gates<3> for GruGates<true> {
+    type Narrow = GruGates<false>;
+    const BEGIN: usize = 3;
+    const FINISH: usize = 2;
+    const KEEPS_APART: bool = true;
+    const STATES: usize = 1;
+    const KEPT: usize = 4;
+    const BEGINS_WITH_INPUT: [bool; 3] = APART;
+
+    /// Divides what the reset gate lets through instead of multiplying it, so that r is made only to be kept.
+    #[inline(always)]
+    fn begin<L: Lanes, const KEEPS: bool>(part: usize, Made { gates, power }: Made<L, 3>) -> Made<L, 3> {
+        let [r, z, u_n] = gates;
+        match part {
+            0 => Made { gates, power: begin_power(scaled(r, LOGISTIC)) },
+            1 => {
+                let r = one_and_power(power);
+                let u_n = if KEEPS { u_n } else { u_n.div(r).pinned() };
+                Made { gates: [r, z, u_n], power: begin_power(scaled(z, LOGISTIC)) }
+            }
+            _ => Made { gates: [r, logistic(one_and_power(power)), u_n], power },
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn finish<L: Lanes, const KEEPS: bool>(
+        part: usize,
+        Made { gates, power }: Made<L, 3>,
+        at: Place<L::Element>,
+        n: usize,
+    ) -> Made<L, 3> {
+        let [r, z, u_n] = gates;
+        // SAFETY: the caller promises n units in every block.
+        unsafe {
+            if part == 0 {
+                let recalled = if KEEPS { u_n.div(r) } else { u_n };
+                let sum = recalled.add(read(at.projected, 2 * at.hidden, n));
+                Made { gates, power: begin_power(scaled(sum, TANH)) }
+            } else {
+                let candidate = tanh(one_and_power(power));
+                if KEEPS {
+                    at.keep(0, logistic(r), n);
+                    at.keep(1, z, n);
+                    at.keep(2, candidate, n);
+                    at.keep(3, u_n, n);
+                }
+                let h = z.mul_add(read::<L>(at.before, 0, n).sub(candidate), candidate);
+                Made { gates: [h.pinned(), z, u_n], power }
+            }
+        }
+    }
+}
+
+/// The reset gate multiplies the candidate's recurrent sum alone.
+const APART: [bool; 3] = [true, true, false];
 
 /// One forward step of a GRU.
 #[inline]

@@ -6,8 +6,11 @@
 //! ```
 
 use super::dispatch::{Kernel, KernelPath, Real};
+use super::gates::{
+    Gates, LOGISTIC, Made, Place, TANH, begin_power, logistic, one_and_power, scaled, tanh, tanh_through,
+};
 use super::lanes::{Lanes, read, sweep, write};
-use super::step::{Gates, Place, StepForward, open, sigmoid, step_on, tanh, tanh_through, valve};
+use super::step::{StepForward, step_on};
 use super::steps::{StepsForward, steps_on};
 
 /// The gates of [`lstm_step`]; kept: `i, f, g, o, tanh c`.
@@ -15,52 +18,104 @@ use super::steps::{StepsForward, steps_on};
 /// `WIDE` layers take the activations that spare the multipliers; in eight lanes these cost more than they save.
 pub(super) struct LstmGates<const WIDE: bool>;
 
-impl<const WIDE: bool> Gates<4> for LstmGates<WIDE> {
-    type Narrow = LstmGates<false>;
-    const PARTS: usize = 2;
-    const KEEPS_APART: bool = WIDE;
+impl Gates<4> for LstmGates<false> {
+    type Narrow = Self;
+    const BEGIN: usize = 1;
+    const FINISH: usize = 1;
+    const KEEPS_APART: bool = false;
     const STATES: usize = 2;
     const KEPT: usize = 5;
     const BEGINS_WITH_INPUT: [bool; 4] = [true; 4];
 
-    /// In wide layers what the input gate lets through is one division, and i and g apart are made only to be kept.
     #[inline(always)]
-    fn begin<L: Lanes, const KEEPS: bool>(part: usize, [input, forget, candidate, output]: [L; 4]) -> [L; 4] {
-        if part == 0 {
-            let input = valve::<L, WIDE>(input);
-            if !WIDE || KEEPS {
-                return [input, forget, if WIDE { candidate } else { candidate.tanh() }, output];
+    fn begin<L: Lanes, const KEEPS: bool>(_part: usize, made: Made<L, 4>) -> Made<L, 4> {
+        let [input, forget, candidate, output] = made.gates;
+        Made { gates: [input.sigmoid(), forget.sigmoid(), candidate.tanh(), output.sigmoid()], ..made }
+    }
+
+    #[inline(always)]
+    unsafe fn finish<L: Lanes, const KEEPS: bool>(
+        _part: usize,
+        mut made: Made<L, 4>,
+        at: Place<L::Element>,
+        n: usize,
+    ) -> Made<L, 4> {
+        let [input, forget, candidate, output] = made.gates;
+        // SAFETY: the caller promises n units in every block.
+        unsafe {
+            let cell = forget.mul_add(read(at.before, at.hidden, n), input.mul(candidate));
+            write(cell, at.after, at.hidden, n);
+            let squashed = cell.tanh();
+            if KEEPS {
+                made.gates.iter().chain([&squashed]).enumerate().for_each(|(block, value)| at.keep(block, *value, n));
             }
-            let added = candidate.gate_tanh_through(input);
-            [added, forget, added, output]
-        } else {
-            [input, sigmoid::<L, WIDE>(forget), candidate, valve::<L, WIDE>(output)]
+            made.gates[0] = squashed.mul(output);
+        }
+        made
+    }
+}
+
+impl Gates<4> for LstmGates<true> {
+    type Narrow = LstmGates<false>;
+    const BEGIN: usize = 6;
+    const FINISH: usize = 2;
+    const KEEPS_APART: bool = true;
+    const STATES: usize = 2;
+    const KEPT: usize = 5;
+    const BEGINS_WITH_INPUT: [bool; 4] = [true; 4];
+
+    /// What the input gate lets through is one division, and i and g apart are made only to be kept.
+    #[inline(always)]
+    fn begin<L: Lanes, const KEEPS: bool>(part: usize, Made { gates, power }: Made<L, 4>) -> Made<L, 4> {
+        let [input, forget, candidate, output] = gates;
+        match part {
+            0 => Made { gates, power: begin_power(scaled(input, LOGISTIC)) },
+            1 => {
+                let gates = [one_and_power(power), forget, candidate, output];
+                Made { gates, power: begin_power(scaled(candidate, TANH)) }
+            }
+            2 => {
+                let bottom = one_and_power(power);
+                let added = if KEEPS { bottom } else { tanh_through(bottom, input) };
+                Made { gates: [input, forget, added, output], power }
+            }
+            3 => Made { gates, power: begin_power(scaled(forget, LOGISTIC)) },
+            4 => {
+                let gates = [input, logistic(one_and_power(power)), candidate, output];
+                Made { gates, power: begin_power(scaled(output, LOGISTIC)) }
+            }
+            _ => Made { gates: [input, forget, candidate, one_and_power(power)], power },
         }
     }
 
     #[inline(always)]
     unsafe fn finish<L: Lanes, const KEEPS: bool>(
-        [input, forget, candidate, output]: [L; 4],
+        part: usize,
+        Made { gates, power }: Made<L, 4>,
         at: Place<L::Element>,
         n: usize,
-    ) -> L {
+    ) -> Made<L, 4> {
+        let [input, forget, candidate, output] = gates;
         // SAFETY: the caller promises n units in every block.
         unsafe {
-            let added = match (WIDE, KEEPS) {
-                (false, _) => input.mul(candidate),
-                (true, true) => candidate.gate_tanh_through(input),
-                (true, false) => candidate,
-            };
-            let cell = forget.mul_add(read(at.before, at.hidden, n), added);
-            write(cell, at.after, at.hidden, n);
-            if KEEPS {
-                at.keep(0, open::<L, WIDE>(input), n);
-                at.keep(1, forget, n);
-                at.keep(2, if WIDE { candidate.gate_tanh() } else { candidate }, n);
-                at.keep(3, open::<L, WIDE>(output), n);
-                at.keep(4, tanh::<L, WIDE>(cell), n);
+            if part == 0 {
+                let added = if KEEPS { tanh_through(candidate, input) } else { candidate };
+                let cell = forget.mul_add(read(at.before, at.hidden, n), added);
+                write(cell, at.after, at.hidden, n);
+                if KEEPS {
+                    at.keep(0, logistic(input), n);
+                    at.keep(1, forget, n);
+                    at.keep(2, tanh(candidate), n);
+                    at.keep(3, logistic(output), n);
+                }
+                Made { gates, power: begin_power(scaled(cell, TANH)) }
+            } else {
+                let bottom = one_and_power(power);
+                if KEEPS {
+                    at.keep(4, tanh(bottom), n);
+                }
+                Made { gates: [tanh_through(bottom, output), forget, candidate, output], power }
             }
-            tanh_through::<L, WIDE>(cell, output)
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The element-wise half of one simple recurrent step: `h_t = tanh(x + u)`.
 
 use super::dispatch::{Kernel, KernelPath, Real};
+use super::gates::{Gates, Made, Place};
 use super::lanes::{Lanes, read, sweep, write};
-use super::step::{Gates, Place, StepForward, step_on};
+use super::step::{StepForward, step_on};
 use super::steps::{StepsForward, steps_on};
 
 /// The one tanh of [`simple_step`].
@@ -10,20 +11,26 @@ pub(super) struct SimpleGates;
 
 impl Gates<1> for SimpleGates {
     type Narrow = SimpleGates;
-    const PARTS: usize = 1;
+    const BEGIN: usize = 1;
+    const FINISH: usize = 0;
     const KEEPS_APART: bool = false;
     const STATES: usize = 1;
     const KEPT: usize = 0;
     const BEGINS_WITH_INPUT: [bool; 1] = [true];
 
     #[inline(always)]
-    fn begin<L: Lanes, const KEEPS: bool>(_part: usize, [sum]: [L; 1]) -> [L; 1] {
-        [sum.tanh()]
+    fn begin<L: Lanes, const KEEPS: bool>(_part: usize, made: Made<L, 1>) -> Made<L, 1> {
+        Made { gates: [made.gates[0].pinned().tanh().pinned()], ..made }
     }
 
     #[inline(always)]
-    unsafe fn finish<L: Lanes, const KEEPS: bool>([h]: [L; 1], _at: Place<L::Element>, _n: usize) -> L {
-        h
+    unsafe fn finish<L: Lanes, const KEEPS: bool>(
+        _part: usize,
+        made: Made<L, 1>,
+        _at: Place<L::Element>,
+        _n: usize,
+    ) -> Made<L, 1> {
+        made
     }
 }
 

@@ -3,8 +3,8 @@
 //! Projections made beforehand are written for all windows and read back by the step. Made here they stay in the registers
 //! that the recurrent products are added to, with the bits they would have had.
 
+use super::gates::Gates;
 use super::lanes::Lanes;
-use super::step::Gates;
 use super::weights::{Rows, Sums, Weights};
 
 /// The input weights of a layer.
@@ -24,27 +24,28 @@ impl<L: Lanes> InputWeights<L> {
     /// # Safety
     /// Weights and bias must be as long as their fields say, and `rows` holds `I` windows with `features` inputs each.
     #[inline(always)]
-    pub(super) unsafe fn start<C: Gates<G>, const G: usize, const I: usize>(
+    pub(super) unsafe fn start<C: Gates<G>, const G: usize, const Q: usize, const I: usize>(
         &self,
         recurrent: &Weights<L, C, G>,
         rows: Rows<L::Element>,
-    ) -> Sums<L, G, 2, I> {
+        first: usize,
+    ) -> Sums<L, G, Q, I> {
         let (hidden, gates) = (Weights::<L, C, G>::HIDDEN, Weights::<L, C, G>::GATES);
         let zero = L::splat(L::Element::default());
-        let mut sums = [[[zero; G]; 2]; I];
+        let mut sums = [[[zero; G]; Q]; I];
         // SAFETY: promised by the caller.
         unsafe {
-            for q in 0..2 {
+            for q in 0..Q {
                 for g in 0..G {
-                    let bias = L::load(self.bias.add(g * hidden + q * L::N));
+                    let bias = L::load(self.bias.add(g * hidden + (first + q) * L::N));
                     sums.iter_mut().for_each(|sums| sums[q][g] = bias);
                 }
             }
             for k in 0..self.features {
-                let mut right = [[zero; G]; 2];
+                let mut right = [[zero; G]; Q];
                 for (q, right) in right.iter_mut().enumerate() {
                     for (g, right) in right.iter_mut().enumerate() {
-                        *right = L::load(self.weights.add(k * gates + g * hidden + q * L::N));
+                        *right = L::load(self.weights.add(k * gates + g * hidden + (first + q) * L::N));
                     }
                 }
                 for (i, sums) in sums.iter_mut().enumerate() {
@@ -56,9 +57,9 @@ impl<L: Lanes> InputWeights<L> {
                     }
                 }
             }
-            for q in 0..2 {
+            for q in 0..Q {
                 for g in 0..G {
-                    let at = g * hidden + q * L::N;
+                    let at = g * hidden + (first + q) * L::N;
                     let bias = L::load(recurrent.bias.add(at));
                     for (i, sums) in sums.iter_mut().enumerate() {
                         if C::BEGINS_WITH_INPUT[g] {

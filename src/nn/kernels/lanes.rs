@@ -1,9 +1,7 @@
 //! A register of numbers: the vocabulary every kernel is written in.
 
 use super::dispatch::Real;
-use super::functions::{
-    gate_sigmoid, gate_tanh, gate_tanh_through, gate_valve, rational_sigmoid, rational_tanh, reduced_exp,
-};
+use super::functions::{Reduced, one_and_power, rational_sigmoid, rational_tanh, reduced, reduced_exp};
 
 /// `N` numbers that move together. One-lane instances exist for `f32` and `f64`; `x86` adds eight and sixteen.
 ///
@@ -59,27 +57,10 @@ pub trait Lanes: Copy {
     fn tanh(self) -> Self;
     /// Logistic function `1 / (1 + exp(-x))`, within 3e-7 of libm.
     fn sigmoid(self) -> Self;
-    /// tanh for gates that run beside products: fewer multiplications, the error as large near zero.
-    #[inline(always)]
-    fn gate_tanh(self) -> Self {
-        self.tanh()
-    }
-    /// The logistic function likewise.
-    #[inline(always)]
-    fn gate_sigmoid(self) -> Self {
-        self.sigmoid()
-    }
-    /// `1 + exp(-self)`: what a number is divided by instead of multiplying it with [`Lanes::gate_sigmoid`], which saves a
-    /// multiplication.
-    #[inline(always)]
-    fn gate_valve(self) -> Self {
-        Self::splat(Self::Element::of(1.0)).div(self.sigmoid())
-    }
-    /// `tanh(self) / valve`, which saves a division.
-    #[inline(always)]
-    fn gate_tanh_through(self, valve: Self) -> Self {
-        self.tanh().div(valve)
-    }
+    /// `2^self` in preparation, for [`Lanes::one_and_power`].
+    fn reduced(self) -> Reduced<Self>;
+    /// `1 + 2^t`, of which the gates of wide layers are made; `t` counts as 115 beyond that, and as -115.
+    fn one_and_power(t: Reduced<Self>) -> Self;
     /// Exponential function, within 2e-7 of libm's value; arguments below -87 count as -87, above 88 as 88.
     fn exp(self) -> Self;
     /// The same number. On the widest path the compiler moves nothing that makes or takes it past another pinned number,
@@ -184,20 +165,12 @@ impl Lanes for f32 {
         if FUSES { rational_tanh(self) } else { <f32>::tanh(self) }
     }
     #[inline(always)]
-    fn gate_tanh(self) -> Self {
-        if FUSES { gate_tanh(self) } else { <f32>::tanh(self) }
+    fn reduced(self) -> Reduced<Self> {
+        if FUSES { reduced(self) } else { Reduced::whole(self) }
     }
     #[inline(always)]
-    fn gate_sigmoid(self) -> Self {
-        if FUSES { gate_sigmoid(self) } else { 1.0 / (1.0 + <f32>::exp(-self)) }
-    }
-    #[inline(always)]
-    fn gate_valve(self) -> Self {
-        if FUSES { gate_valve(self) } else { 1.0 + <f32>::exp(-self) }
-    }
-    #[inline(always)]
-    fn gate_tanh_through(self, valve: Self) -> Self {
-        if FUSES { gate_tanh_through(self, valve) } else { <f32>::tanh(self) / valve }
+    fn one_and_power(t: Reduced<Self>) -> Self {
+        if FUSES { one_and_power(t) } else { 1.0 + <f32>::exp2(t.rounded) }
     }
     #[inline(always)]
     fn sigmoid(self) -> Self {
@@ -226,8 +199,12 @@ impl Lanes for f64 {
         1.0 / (1.0 + <f64>::exp(-self))
     }
     #[inline(always)]
-    fn gate_valve(self) -> Self {
-        1.0 + <f64>::exp(-self)
+    fn reduced(self) -> Reduced<Self> {
+        Reduced::whole(self)
+    }
+    #[inline(always)]
+    fn one_and_power(t: Reduced<Self>) -> Self {
+        1.0 + <f64>::exp2(t.rounded)
     }
     #[inline(always)]
     fn exp(self) -> Self {

@@ -16,6 +16,7 @@ mod activation;
 mod alone;
 mod dispatch;
 mod functions;
+mod gates;
 mod gates_gru;
 mod gates_lstm;
 mod gates_simple;

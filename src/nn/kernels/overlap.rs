@@ -10,10 +10,11 @@ use std::marker::PhantomData;
 
 use super::alone::alone;
 use super::dispatch::{Kernel, KernelPath, Real};
+use super::gates::Gates;
 use super::inputs::InputWeights;
 use super::lanes::Lanes;
 use super::pairs::Pairs;
-use super::step::{Gates, StepForward};
+use super::step::StepForward;
 use super::steps::{Inputs, StepsForward};
 use super::weights::{Rows, Weights};
 
@@ -63,9 +64,7 @@ impl<R: Real, C: Gates<G>, const G: usize> Kernel<R> for OneStep<'_, R, C, G> {
         // SAFETY: the asserts above bound b rows of every slice, and the weights.
         unsafe {
             let weights = Weights::<L, C, G>::new(recurrent.as_ptr(), bias.as_ptr());
-            let mut pairs = Pairs::new(weights);
-            pairs.step(rows, None, b);
-            pairs.flush();
+            in_pairs(weights, None, 1, b, |_| rows);
         }
     }
 }
@@ -135,7 +134,29 @@ unsafe fn in_pairs<L: Lanes, C: Gates<G>, const G: usize>(
     b: usize,
     rows: impl Fn(usize) -> Rows<L::Element>,
 ) {
-    let mut pairs = Pairs::new(weights);
+    // Fewer sums than eight wait for themselves.
+    if G < 4 {
+        // SAFETY: promised by the caller.
+        unsafe { run::<L, C, G, 2>(weights, inputs, n, b, rows) }
+    } else {
+        // SAFETY: promised by the caller.
+        unsafe { run::<L, C, G, 1>(weights, inputs, n, b, rows) }
+    }
+}
+
+/// [`in_pairs`] with `Q` registers of units at a time.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+unsafe fn run<L: Lanes, C: Gates<G>, const G: usize, const Q: usize>(
+    weights: Weights<L, C, G>,
+    inputs: Option<&InputWeights<L>>,
+    n: usize,
+    b: usize,
+    rows: impl Fn(usize) -> Rows<L::Element>,
+) {
+    let mut pairs = Pairs::<L, C, G, Q>::new(weights);
     for s in 0..n {
         // SAFETY: promised by the caller.
         unsafe {

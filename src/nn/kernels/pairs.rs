@@ -1,25 +1,28 @@
 //! Steps of several windows, two by two.
 
+use super::gates::{Gates, Made, in_turn};
 use super::inputs::InputWeights;
 use super::lanes::Lanes;
-use super::step::Gates;
 use super::weights::{Rows, Sums, Weights};
 
-/// Windows two by two.
-pub(super) struct Pairs<L: Lanes, C, const G: usize> {
+/// Windows two by two, whose units come `Q` registers at a time, one or two.
+///
+/// With one register at a time the sums that grow and those that wait for their gates all stay in registers, where stores
+/// would cost the multipliers a turn each; it takes four gates to have sums enough.
+pub(super) struct Pairs<L: Lanes, C, const G: usize, const Q: usize> {
     weights: Weights<L, C, G>,
-    /// The pair whose sums are complete, and where it belongs.
-    sums: Sums<L, G, 2, 2>,
+    /// The last units of the pair whose sums are complete, and where it belongs.
+    sums: Sums<L, G, Q, 2>,
     waiting: Option<Rows<L::Element>>,
 }
 
-impl<L: Lanes, C: Gates<G>, const G: usize> Pairs<L, C, G> {
+impl<L: Lanes, C: Gates<G>, const G: usize, const Q: usize> Pairs<L, C, G, Q> {
     #[inline(always)]
     pub(super) fn new(weights: Weights<L, C, G>) -> Self {
-        Pairs { weights, sums: [[[L::splat(L::Element::default()); G]; 2]; 2], waiting: None }
+        Pairs { weights, sums: [[[L::splat(L::Element::default()); G]; Q]; 2], waiting: None }
     }
 
-    /// One step of `b` windows, which projects its inputs if they come; the gates of the last pair are left waiting.
+    /// One step of `b` windows, which projects its inputs if they come; the last gates of the last pair are left waiting.
     ///
     /// # Safety
     /// `rows` holds `b` windows, here and until the next call, with what `inputs` needs, and what waits is no state that
@@ -42,20 +45,22 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Pairs<L, C, G> {
             };
             for i in (0..b / 2 * 2).step_by(2) {
                 let at = from(i);
-                let mut sums = start::<L, C, G, 2>(&w, inputs, at);
-                if let Some(last) = self.waiting {
-                    self.beside(&mut sums, at, last, 0, 0);
-                    self.beside(&mut sums, at, last, 0, 1);
-                    self.beside(&mut sums, at, last, 1, 0);
-                    self.beside(&mut sums, at, last, 1, 1);
-                } else {
-                    w.add_products::<2, 2, false>(&mut sums, at, 0, 0..h);
+                let mut sums = start::<L, C, G, Q, 2>(&w, inputs, at, 0);
+                match self.waiting {
+                    Some(last) => self.beside(&mut sums, at, 0, last, 2 - Q),
+                    None => w.add_products::<Q, 2, false>(&mut sums, at, 0, 0..h),
                 }
-                (self.sums, self.waiting) = (sums, Some(at));
+                self.sums = sums;
+                if Q == 1 {
+                    let mut sums = start::<L, C, G, Q, 2>(&w, inputs, at, 1);
+                    self.beside(&mut sums, at, 1, at, 0);
+                    self.sums = sums;
+                }
+                self.waiting = Some(at);
             }
             if b % 2 == 1 {
                 let at = from(b - 1);
-                let mut sums = start::<L, C, G, 1>(&w, inputs, at);
+                let mut sums = start::<L, C, G, 2, 1>(&w, inputs, at, 0);
                 w.add_products::<2, 1, false>(&mut sums, at, 0, 0..h);
                 Weights::<L, C, G>::all_gates(sums[0][0], at, 0, 0);
                 Weights::<L, C, G>::all_gates(sums[0][1], at, 0, 1);
@@ -63,35 +68,59 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Pairs<L, C, G> {
         }
     }
 
-    /// A quarter of the products of a pair, with all gates of window `i` and register `q` of the pair before.
+    /// All products of a pair's units from register `first` on, beside the gates that wait, which belong to `last` from
+    /// register `waiting` on.
     ///
     /// # Safety
     /// `at` and `last` hold two windows each.
     #[inline(always)]
     unsafe fn beside(
         &self,
-        sums: &mut Sums<L, G, 2, 2>,
+        sums: &mut Sums<L, G, Q, 2>,
         at: Rows<L::Element>,
+        first: usize,
         last: Rows<L::Element>,
-        i: usize,
-        q: usize,
+        waiting: usize,
     ) {
-        let stages = C::PARTS + 1;
-        let first = (2 * i + q) * stages;
-        let h = Weights::<L, C, G>::HIDDEN;
-        let k = |stage: usize| h * stage / (4 * stages)..h * (stage + 1) / (4 * stages);
-        // A copy: what the parts make of it need not be written back.
-        let mut gates = self.sums[i][q];
+        // Written out: the compiler would not unroll a loop of this size.
+        // SAFETY: promised by the caller.
+        unsafe {
+            if Q == 1 {
+                self.part(sums, at, first, last, waiting, (0, 0));
+                self.part(sums, at, first, last, waiting, (1, 0));
+            } else {
+                self.part(sums, at, first, last, waiting, (0, 0));
+                self.part(sums, at, first, last, waiting, (0, 1));
+                self.part(sums, at, first, last, waiting, (1, 0));
+                self.part(sums, at, first, last, waiting, (1, 1));
+            }
+        }
+    }
+
+    /// Of [`Pairs::beside`] what stands beside the gates of window `i` and register `q` of those that wait.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    unsafe fn part(
+        &self,
+        sums: &mut Sums<L, G, Q, 2>,
+        at: Rows<L::Element>,
+        first: usize,
+        last: Rows<L::Element>,
+        waiting: usize,
+        (i, q): (usize, usize),
+    ) {
+        let (parts, h) = (Weights::<L, C, G>::PARTS, Weights::<L, C, G>::HIDDEN);
+        let begun = (i * Q + q) * parts;
+        let k = |part: usize| h * (begun + part) / (2 * Q * parts)..h * (begun + part + 1) / (2 * Q * parts);
+        let mut made = Made::of(self.sums[i][q]);
         // SAFETY: promised by the caller; every k is below H.
         unsafe {
-            self.weights.add_products::<2, 2, true>(sums, at, 0, k(first));
-            Weights::<L, C, G>::begin(0, &mut gates);
-            if C::PARTS > 1 {
-                self.weights.add_products::<2, 2, true>(sums, at, 0, k(first + 1));
-                Weights::<L, C, G>::begin(1, &mut gates);
-            }
-            self.weights.add_products::<2, 2, true>(sums, at, 0, k(first + C::PARTS));
-            Weights::<L, C, G>::finish(gates, last, i, q);
+            in_turn!(part in 0, parts => {
+                self.weights.add_products::<Q, 2, true>(sums, at, first, k(part));
+                Weights::<L, C, G>::gates(part, &mut made, last, i, waiting + q);
+            });
         }
     }
 
@@ -105,28 +134,29 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Pairs<L, C, G> {
             for (i, sums) in self.sums.iter().enumerate() {
                 for (q, gates) in sums.iter().enumerate() {
                     // SAFETY: promised by the caller.
-                    unsafe { Weights::<L, C, G>::all_gates(*gates, last, i, q) };
+                    unsafe { Weights::<L, C, G>::all_gates(*gates, last, i, 2 - Q + q) };
                 }
             }
         }
     }
 }
 
-/// What the sums begin with, from projections or from inputs.
+/// What the sums of `Q` registers from `first` on begin with, from projections or from inputs.
 ///
 /// # Safety
 /// `rows` holds `I` windows with what `inputs` needs.
 #[inline(always)]
-unsafe fn start<L: Lanes, C: Gates<G>, const G: usize, const I: usize>(
+unsafe fn start<L: Lanes, C: Gates<G>, const G: usize, const Q: usize, const I: usize>(
     weights: &Weights<L, C, G>,
     inputs: Option<&InputWeights<L>>,
     rows: Rows<L::Element>,
-) -> Sums<L, G, 2, I> {
+    first: usize,
+) -> Sums<L, G, Q, I> {
     // SAFETY: promised by the caller.
     unsafe {
         match inputs {
-            Some(inputs) => inputs.start(weights, rows),
-            None => weights.start(rows),
+            Some(inputs) => inputs.start(weights, rows, first),
+            None => weights.start(rows, first),
         }
     }
 }

@@ -7,94 +7,9 @@ use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
 use super::dispatch::{Kernel, KernelPath, Real};
+use super::gates::{Gates, Made, NARROW, Place, in_turn};
 use super::lanes::{Lanes, read, write};
 use super::overlap::{OneStep, fits};
-
-/// What a cell does with the finished sums of a few units; G gate blocks.
-pub(super) trait Gates<const G: usize> {
-    /// The same cell for layers of up to [`NARROW`] units.
-    type Narrow: Gates<G>;
-    /// Blocks of the state, of which the first is the output h.
-    const STATES: usize;
-    /// Blocks kept for the backward step.
-    const KEPT: usize;
-    /// Gates whose sum begins with the projected input; the others get it apart from the recurrent sum.
-    const BEGINS_WITH_INPUT: [bool; G];
-
-    /// Parts that the activations come in which wait for no other, one or two.
-    const PARTS: usize;
-
-    /// Whether [`Gates::begin`] makes something else for a step that keeps.
-    const KEEPS_APART: bool;
-
-    /// Applies the activations of part `part`; the other sums stay as they are. What only [`Place::keep`] asks for is made
-    /// if it `KEEPS`; the state has the same bits either way.
-    fn begin<L: Lanes, const KEEPS: bool>(part: usize, sums: [L; G]) -> [L; G];
-
-    /// Turns what [`Gates::begin`] made of the sums into the new state and returns h.
-    ///
-    /// # Safety
-    /// `at` must point to rows that hold `n` more units.
-    unsafe fn finish<L: Lanes, const KEEPS: bool>(gates: [L; G], at: Place<L::Element>, n: usize) -> L;
-}
-
-/// Up to this many units run on eight lanes, where half of a sixteen-lane register would idle.
-pub(super) const NARROW: usize = 8;
-
-/// The tanh of a gate.
-#[inline(always)]
-pub(super) fn tanh<L: Lanes, const WIDE: bool>(x: L) -> L {
-    if WIDE { x.gate_tanh() } else { x.tanh() }
-}
-
-/// The logistic function of a gate.
-#[inline(always)]
-pub(super) fn sigmoid<L: Lanes, const WIDE: bool>(x: L) -> L {
-    if WIDE { x.gate_sigmoid() } else { x.sigmoid() }
-}
-
-/// The logistic function of `x` as [`open`] and [`tanh_through`] take it: wide layers divide by its reciprocal.
-#[inline(always)]
-pub(super) fn valve<L: Lanes, const WIDE: bool>(x: L) -> L {
-    if WIDE { x.gate_valve() } else { x.sigmoid() }
-}
-
-/// The logistic function that `valve` was made from.
-#[inline(always)]
-pub(super) fn open<L: Lanes, const WIDE: bool>(valve: L) -> L {
-    if WIDE { L::splat(L::Element::of(1.0)).div(valve) } else { valve }
-}
-
-/// The tanh of `x` times the logistic function that `valve` was made from.
-#[inline(always)]
-pub(super) fn tanh_through<L: Lanes, const WIDE: bool>(x: L, valve: L) -> L {
-    if WIDE { x.gate_tanh_through(valve) } else { x.tanh().mul(valve) }
-}
-
-/// Rows of one window, moved on to the units at work. Blocks of a row are `hidden` apart.
-#[derive(Clone, Copy)]
-pub(super) struct Place<R> {
-    pub(super) hidden: usize,
-    pub(super) projected: *const R,
-    pub(super) before: *const R,
-    pub(super) after: *mut R,
-    /// Null when no backward pass will follow.
-    pub(super) cache: *mut R,
-}
-
-impl<R> Place<R> {
-    /// Keeps the value of block `block`, if anything is kept.
-    ///
-    /// # Safety
-    /// The cache row must hold `n` units in that block.
-    #[inline(always)]
-    pub(super) unsafe fn keep<L: Lanes<Element = R>>(&self, block: usize, value: L, n: usize) {
-        if !self.cache.is_null() {
-            // SAFETY: promised by the caller.
-            unsafe { write(value, self.cache, block * self.hidden, n) }
-        }
-    }
-}
 
 /// One forward step for `b` windows of a cell with G gate, S state and K kept blocks.
 #[derive(Debug)]
@@ -274,9 +189,11 @@ impl<R: Real, C: Gates<G>, const G: usize> Fused<'_, R, C, G> {
     #[inline(always)]
     unsafe fn begin<L: Lanes<Element = R>, const KEEPS: bool>(parked: *mut [L; G], units: usize) {
         for m in 0..units {
-            for part in 0..C::PARTS {
-                // SAFETY: promised by the caller.
-                unsafe { parked.add(m).write(C::begin::<L, KEEPS>(part, parked.add(m).read())) };
+            // SAFETY: promised by the caller.
+            unsafe {
+                let mut made = Made::of(parked.add(m).read());
+                in_turn!(part in 0, C::BEGIN => { made = C::begin::<L, KEEPS>(part, made) });
+                parked.add(m).write(made.gates);
             }
         }
     }
@@ -318,13 +235,15 @@ impl<R: Real, C: Gates<G>, const G: usize> Fused<'_, R, C, G> {
                         after: after.add(i * state + at),
                         cache: if keeps { cache.add((row + i) * kept + unit + at) } else { std::ptr::null_mut() },
                     };
-                    let gates = parked.add(i * Q + q).read();
-                    let value = if PLAIN {
-                        C::finish::<L, false>(gates, place, lanes(q))
-                    } else {
-                        C::finish::<L, true>(gates, place, lanes(q))
-                    };
-                    write(value, place.after, 0, lanes(q));
+                    let mut made = Made::of(parked.add(i * Q + q).read());
+                    in_turn!(part in 0, C::FINISH => {
+                        made = if PLAIN {
+                            C::finish::<L, false>(part, made, place, lanes(q))
+                        } else {
+                            C::finish::<L, true>(part, made, place, lanes(q))
+                        }
+                    });
+                    write(made.gates[0], place.after, 0, lanes(q));
                 }
             }
         }

@@ -6,9 +6,10 @@
 use std::marker::PhantomData;
 
 use super::dispatch::{Kernel, KernelPath, Real};
+use super::gates::{Gates, NARROW};
 use super::lanes::{Lanes, read, sweep, write};
 use super::overlap::{ManySteps, fits};
-use super::step::{Fused, Gates, NARROW, StepForward};
+use super::step::{Fused, StepForward};
 
 /// Forward steps in a row, none of which needs more than its projection and the state before.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use super::gates::{Gates, Made, Place, in_turn};
 use super::lanes::Lanes;
-use super::step::{Gates, Place};
 
 /// Where a step reads and writes, from one window on.
 #[derive(Clone, Copy)]
@@ -46,6 +46,10 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Weights<L, C, G> {
     pub(super) const HIDDEN: usize = 2 * L::N;
     pub(super) const GATES: usize = G * Self::HIDDEN;
     pub(super) const STATE: usize = C::STATES * Self::HIDDEN;
+    pub(super) const PARTS: usize = {
+        assert!(C::BEGIN + C::FINISH <= 8, "more parts than `in_turn` counts");
+        C::BEGIN + C::FINISH
+    };
 
     /// # Safety
     /// Both must be as long as their fields say, for as long as the value lives.
@@ -54,16 +58,20 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Weights<L, C, G> {
         Weights { recurrent, bias, cell: PhantomData }
     }
 
-    /// What the sums begin with.
+    /// What the sums of `Q` registers from `first` on begin with.
     ///
     /// # Safety
     /// `rows` holds `I` windows.
     #[inline(always)]
-    pub(super) unsafe fn start<const I: usize>(&self, rows: Rows<L::Element>) -> Sums<L, G, 2, I> {
-        let mut sums = [[[L::splat(L::Element::default()); G]; 2]; I];
-        for q in 0..2 {
+    pub(super) unsafe fn start<const Q: usize, const I: usize>(
+        &self,
+        rows: Rows<L::Element>,
+        first: usize,
+    ) -> Sums<L, G, Q, I> {
+        let mut sums = [[[L::splat(L::Element::default()); G]; Q]; I];
+        for q in 0..Q {
             for g in 0..G {
-                let at = g * Self::HIDDEN + q * L::N;
+                let at = g * Self::HIDDEN + (first + q) * L::N;
                 // SAFETY: promised by the caller.
                 let bias = unsafe { L::load(self.bias.add(at)) };
                 for (i, sums) in sums.iter_mut().enumerate() {
@@ -122,20 +130,12 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Weights<L, C, G> {
         }
     }
 
-    /// The activations of one part.
-    #[inline(always)]
-    pub(super) fn begin(part: usize, gates: &mut [L; G]) {
-        if part < C::PARTS {
-            *gates = pinned(C::begin::<L, false>(part, pinned(*gates)));
-        }
-    }
-
-    /// The new state of window `i` and register `q`.
+    /// Part `part` of the gates of window `i` and register `q`; the last writes h.
     ///
     /// # Safety
     /// `rows` holds `i + 1` windows.
     #[inline(always)]
-    pub(super) unsafe fn finish(gates: [L; G], rows: Rows<L::Element>, i: usize, q: usize) {
+    pub(super) unsafe fn gates(part: usize, made: &mut Made<L, G>, rows: Rows<L::Element>, i: usize, q: usize) {
         // SAFETY: promised by the caller.
         unsafe {
             let (row, unit) = (i * Self::STATE, q * L::N);
@@ -146,12 +146,38 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Weights<L, C, G> {
                 after: rows.after.add(row + unit),
                 cache: std::ptr::null_mut(),
             };
-            let h = C::finish::<L, false>(pinned(gates), place, L::N).pinned();
-            h.store(place.after);
-            if !rows.output.is_null() {
-                h.store(rows.output.add(i * rows.output_row + unit));
+            *made = if part < C::BEGIN {
+                C::begin::<L, false>(part, *made)
+            } else {
+                C::finish::<L, false>(part - C::BEGIN, *made, place, L::N)
+            };
+            if part + 1 == Self::PARTS {
+                made.gates[0].store(place.after);
+                if !rows.output.is_null() {
+                    made.gates[0].store(rows.output.add(i * rows.output_row + unit));
+                }
             }
         }
+    }
+
+    /// The parts of [`Weights::gates`] from `from` to below `to`.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    pub(super) unsafe fn parts(
+        (from, to): (usize, usize),
+        made: &mut Made<L, G>,
+        rows: Rows<L::Element>,
+        i: usize,
+        q: usize,
+    ) {
+        in_turn!(part in from, to => {
+            if part < Self::PARTS {
+                // SAFETY: promised by the caller.
+                unsafe { Self::gates(part, made, rows, i, q) }
+            }
+        });
     }
 
     /// All that is left to do for sums that are complete.
@@ -159,12 +185,9 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Weights<L, C, G> {
     /// # Safety
     /// `rows` holds `i + 1` windows.
     #[inline(always)]
-    pub(super) unsafe fn all_gates(mut gates: [L; G], rows: Rows<L::Element>, i: usize, q: usize) {
-        for part in 0..C::PARTS {
-            gates = C::begin::<L, false>(part, gates);
-        }
+    pub(super) unsafe fn all_gates(gates: [L; G], rows: Rows<L::Element>, i: usize, q: usize) {
         // SAFETY: promised by the caller.
-        unsafe { Self::finish(gates, rows, i, q) }
+        unsafe { Self::parts((0, Self::PARTS), &mut Made::of(gates), rows, i, q) }
     }
 }
 

@@ -3,9 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::dispatch::Kernel;
-use super::functions::{
-    gate_sigmoid, gate_tanh, gate_tanh_through, gate_valve, rational_sigmoid, rational_tanh, reduced_exp,
-};
+use super::functions::{Reduced, one_and_power, rational_sigmoid, rational_tanh, reduced, reduced_exp};
 use super::lanes::{Lanes, Single, TO_EXPONENT};
 
 /// Compiles a kernel for AVX-512.
@@ -121,20 +119,12 @@ impl Lanes for F32x16 {
         rational_tanh(self)
     }
     #[inline(always)]
-    fn gate_tanh(self) -> Self {
-        gate_tanh(self)
+    fn reduced(self) -> Reduced<Self> {
+        reduced(self)
     }
     #[inline(always)]
-    fn gate_sigmoid(self) -> Self {
-        gate_sigmoid(self)
-    }
-    #[inline(always)]
-    fn gate_valve(self) -> Self {
-        gate_valve(self)
-    }
-    #[inline(always)]
-    fn gate_tanh_through(self, valve: Self) -> Self {
-        gate_tanh_through(self, valve)
+    fn one_and_power(t: Reduced<Self>) -> Self {
+        one_and_power(t)
     }
     #[inline(always)]
     fn sigmoid(self) -> Self {
@@ -232,20 +222,12 @@ impl Lanes for F32x8 {
         rational_tanh(self)
     }
     #[inline(always)]
-    fn gate_tanh(self) -> Self {
-        gate_tanh(self)
+    fn reduced(self) -> Reduced<Self> {
+        reduced(self)
     }
     #[inline(always)]
-    fn gate_sigmoid(self) -> Self {
-        gate_sigmoid(self)
-    }
-    #[inline(always)]
-    fn gate_valve(self) -> Self {
-        gate_valve(self)
-    }
-    #[inline(always)]
-    fn gate_tanh_through(self, valve: Self) -> Self {
-        gate_tanh_through(self, valve)
+    fn one_and_power(t: Reduced<Self>) -> Self {
+        one_and_power(t)
     }
     #[inline(always)]
     fn sigmoid(self) -> Self {
