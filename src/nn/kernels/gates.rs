@@ -15,6 +15,9 @@ pub(super) trait Gates<const G: usize> {
     const STATES: usize;
     /// Blocks kept for the backward step.
     const KEPT: usize;
+    /// What the weights of each gate are multiplied with, so that its sum is what the activation takes. Whoever calls a step
+    /// hands it weights, biases and projections that [`scales`] and [`super::packing`] have seen to.
+    const SCALES: [f64; G];
     /// Gates whose sum begins with the projected input; the others get it apart from the recurrent sum.
     const BEGINS_WITH_INPUT: [bool; G];
 
@@ -74,12 +77,16 @@ macro_rules! in_turn {
 }
 pub(super) use in_turn;
 
-/// What a sum is multiplied with, so that the power of two of the product is `exp(-x)`, of which the logistic function is
-/// made.
+/// The scale of a logistic gate of a wide layer: x times it is the t of `exp(-x) = 2^t`.
 pub(super) const LOGISTIC: f64 = -std::f64::consts::LOG2_E;
 
-/// The same for `exp(2 x)`, of which tanh is made.
+/// The scale of a tanh of a wide layer: x times it is the t of `exp(2 x) = 2^t`.
 pub(super) const TANH: f64 = 2.0 * std::f64::consts::LOG2_E;
+
+/// [`Gates::SCALES`] of the cell that runs `hidden` units.
+pub(super) fn scales<C: Gates<G>, const G: usize>(hidden: usize) -> &'static [f64] {
+    if hidden <= NARROW { &<C::Narrow as Gates<G>>::SCALES } else { &C::SCALES }
+}
 
 /// `x` times `factor`.
 #[inline(always)]

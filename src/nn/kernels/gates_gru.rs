@@ -8,7 +8,7 @@
 //! ```
 
 use super::dispatch::{Kernel, KernelPath, Real};
-use super::gates::{Gates, LOGISTIC, Made, Place, TANH, begin_power, logistic, one_and_power, scaled, tanh};
+use super::gates::{Gates, LOGISTIC, Made, Place, TANH, begin_power, logistic, one_and_power, scaled, scales, tanh};
 use super::lanes::{Lanes, read, sweep, write};
 use super::step::{StepForward, step_on};
 use super::steps::{StepsForward, steps_on};
@@ -25,6 +25,7 @@ impl Gates<3> for GruGates<false> {
     const KEEPS_APART: bool = false;
     const STATES: usize = 1;
     const KEPT: usize = 4;
+    const SCALES: [f64; 3] = [1.0; 3];
     const BEGINS_WITH_INPUT: [bool; 3] = APART;
 
     #[inline(always)]
@@ -63,6 +64,7 @@ impl Gates<3> for GruGates<true> {
     const KEEPS_APART: bool = true;
     const STATES: usize = 1;
     const KEPT: usize = 4;
+    const SCALES: [f64; 3] = [LOGISTIC, LOGISTIC, TANH];
     const BEGINS_WITH_INPUT: [bool; 3] = APART;
 
     /// Divides what the reset gate lets through instead of multiplying it, so that r is made only to be kept.
@@ -70,11 +72,11 @@ impl Gates<3> for GruGates<true> {
     fn begin<L: Lanes, const KEEPS: bool>(part: usize, Made { gates, power }: Made<L, 3>) -> Made<L, 3> {
         let [r, z, u_n] = gates;
         match part {
-            0 => Made { gates, power: begin_power(scaled(r, LOGISTIC)) },
+            0 => Made { gates, power: begin_power(r) },
             1 => {
                 let r = one_and_power(power);
                 let u_n = if KEEPS { u_n } else { u_n.div(r).pinned() };
-                Made { gates: [r, z, u_n], power: begin_power(scaled(z, LOGISTIC)) }
+                Made { gates: [r, z, u_n], power: begin_power(z) }
             }
             _ => Made { gates: [r, logistic(one_and_power(power)), u_n], power },
         }
@@ -93,14 +95,14 @@ impl Gates<3> for GruGates<true> {
             if part == 0 {
                 let recalled = if KEEPS { u_n.div(r) } else { u_n };
                 let sum = recalled.add(read(at.projected, 2 * at.hidden, n));
-                Made { gates, power: begin_power(scaled(sum, TANH)) }
+                Made { gates, power: begin_power(sum) }
             } else {
                 let candidate = tanh(one_and_power(power));
                 if KEEPS {
                     at.keep(0, logistic(r), n);
                     at.keep(1, z, n);
                     at.keep(2, candidate, n);
-                    at.keep(3, u_n, n);
+                    at.keep(3, scaled(u_n, 1.0 / TANH), n);
                 }
                 let h = z.mul_add(read::<L>(at.before, 0, n).sub(candidate), candidate);
                 Made { gates: [h.pinned(), z, u_n], power }
@@ -111,6 +113,11 @@ impl Gates<3> for GruGates<true> {
 
 /// The reset gate multiplies the candidate's recurrent sum alone.
 const APART: [bool; 3] = [true, true, false];
+
+/// What weights, biases and projections of each gate are multiplied with before [`gru_step`] and [`gru_steps`] take them.
+pub fn gru_scales(hidden: usize) -> &'static [f64] {
+    scales::<GruGates<true>, 3>(hidden)
+}
 
 /// One forward step of a GRU.
 #[inline]

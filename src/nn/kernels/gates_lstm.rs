@@ -7,7 +7,7 @@
 
 use super::dispatch::{Kernel, KernelPath, Real};
 use super::gates::{
-    Gates, LOGISTIC, Made, Place, TANH, begin_power, logistic, one_and_power, scaled, tanh, tanh_through,
+    Gates, LOGISTIC, Made, Place, TANH, begin_power, logistic, one_and_power, scaled, scales, tanh, tanh_through,
 };
 use super::lanes::{Lanes, read, sweep, write};
 use super::step::{StepForward, step_on};
@@ -25,6 +25,7 @@ impl Gates<4> for LstmGates<false> {
     const KEEPS_APART: bool = false;
     const STATES: usize = 2;
     const KEPT: usize = 5;
+    const SCALES: [f64; 4] = [1.0; 4];
     const BEGINS_WITH_INPUT: [bool; 4] = [true; 4];
 
     #[inline(always)]
@@ -62,6 +63,7 @@ impl Gates<4> for LstmGates<true> {
     const KEEPS_APART: bool = true;
     const STATES: usize = 2;
     const KEPT: usize = 5;
+    const SCALES: [f64; 4] = [LOGISTIC, LOGISTIC, TANH, LOGISTIC];
     const BEGINS_WITH_INPUT: [bool; 4] = [true; 4];
 
     /// What the input gate lets through is one division, and i and g apart are made only to be kept.
@@ -69,20 +71,20 @@ impl Gates<4> for LstmGates<true> {
     fn begin<L: Lanes, const KEEPS: bool>(part: usize, Made { gates, power }: Made<L, 4>) -> Made<L, 4> {
         let [input, forget, candidate, output] = gates;
         match part {
-            0 => Made { gates, power: begin_power(scaled(input, LOGISTIC)) },
+            0 => Made { gates, power: begin_power(input) },
             1 => {
                 let gates = [one_and_power(power), forget, candidate, output];
-                Made { gates, power: begin_power(scaled(candidate, TANH)) }
+                Made { gates, power: begin_power(candidate) }
             }
             2 => {
                 let bottom = one_and_power(power);
                 let added = if KEEPS { bottom } else { tanh_through(bottom, input) };
                 Made { gates: [input, forget, added, output], power }
             }
-            3 => Made { gates, power: begin_power(scaled(forget, LOGISTIC)) },
+            3 => Made { gates, power: begin_power(forget) },
             4 => {
                 let gates = [input, logistic(one_and_power(power)), candidate, output];
-                Made { gates, power: begin_power(scaled(output, LOGISTIC)) }
+                Made { gates, power: begin_power(output) }
             }
             _ => Made { gates: [input, forget, candidate, one_and_power(power)], power },
         }
@@ -118,6 +120,11 @@ impl Gates<4> for LstmGates<true> {
             }
         }
     }
+}
+
+/// What weights, biases and projections of each gate are multiplied with before [`lstm_step`] and [`lstm_steps`] take them.
+pub fn lstm_scales(hidden: usize) -> &'static [f64] {
+    scales::<LstmGates<true>, 4>(hidden)
 }
 
 /// One forward step of an LSTM; states h, c.

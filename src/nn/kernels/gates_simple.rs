@@ -16,6 +16,7 @@ impl Gates<1> for SimpleGates {
     const KEEPS_APART: bool = false;
     const STATES: usize = 1;
     const KEPT: usize = 0;
+    const SCALES: [f64; 1] = [1.0];
     const BEGINS_WITH_INPUT: [bool; 1] = [true];
 
     #[inline(always)]

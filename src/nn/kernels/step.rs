@@ -18,7 +18,7 @@ pub struct StepForward<'a, R> {
     pub b: usize,
     /// Hidden width H.
     pub hidden: usize,
-    /// `W x_t + b_ih`: `[B, G*H]`.
+    /// `W x_t + b_ih`: `[B, G*H]`. This, U and b_hh come times the scale of each gate.
     pub projected: &'a [R],
     /// U: `[H, G*H]`.
     pub recurrent: &'a [R],
@@ -274,9 +274,11 @@ unsafe fn accumulate<L: Lanes, const I: usize, const Q: usize, const G: usize>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::gates::scales;
     use super::super::gates_gru::GruGates;
     use super::super::gates_lstm::LstmGates;
     use super::super::gates_simple::SimpleGates;
+    use super::super::packing::scale;
     use super::*;
     use crate::nn::generator::Generator;
 
@@ -319,15 +321,22 @@ mod tests {
             let weights: Vec<f32> = normal(h * gates, &mut generator).iter().map(|w| w / (h as f32).sqrt()).collect();
             let bias = normal(gates, &mut generator);
             let before: Vec<f32> = normal(b * state, &mut generator).iter().map(|v| v.tanh()).collect();
+            // The equations take what the steps take times the scales.
+            let scaled = |values: &[f32]| {
+                let mut values = values.to_vec();
+                scale(&mut values, scales::<C, G>(h), h);
+                values
+            };
+            let (scaled_x, scaled_weights, scaled_bias) = (scaled(&x), scaled(&weights), scaled(&bias));
             let run = |path, rows: std::ops::Range<usize>, keeps: bool| {
                 let mut after = vec![f32::NAN; rows.len() * state];
                 let mut cache = vec![f32::NAN; if keeps { rows.len() * kept } else { 0 }];
                 let step = StepForward {
                     b: rows.len(),
                     hidden: h,
-                    projected: &x[rows.start * gates..rows.end * gates],
-                    recurrent: &weights,
-                    bias: &bias,
+                    projected: &scaled_x[rows.start * gates..rows.end * gates],
+                    recurrent: &scaled_weights,
+                    bias: &scaled_bias,
                     before: &before[rows.start * state..rows.end * state],
                     after: &mut after,
                     cache: &mut cache,

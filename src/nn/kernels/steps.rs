@@ -21,7 +21,7 @@ pub struct StepsForward<'a, R> {
     /// Steps.
     pub n: usize,
     /// `W x_t + b_ih` of every row, `[n, B, G*H]`, or of one that serves all, `[1, B, G*H]`. With `inputs` it is
-    /// `[1, B, G*H]` to write to.
+    /// `[1, B, G*H]` to write to. This, W, U and the biases come times the scale of each gate.
     pub projected: &'a mut [R],
     /// What is projected step by step; only where [`projects_inputs`] says so.
     pub inputs: Option<Inputs<'a, R>>,

@@ -10,7 +10,7 @@ use super::recurrent::{Cell, CellKind, Gradients, Step, StepBackward, Weights};
 use super::{Description, Layer, Pass, Work, join};
 use crate::nn::batch::{Batch, Shape};
 use crate::nn::generator::Generator;
-use crate::nn::kernels::{Matrix, Real, Start, add_row_sums, product, transpose};
+use crate::nn::kernels::{ALIGN_SPARE, Matrix, Real, Start, add_row_sums, pack, product, transpose};
 use crate::nn::parameter::Parameter;
 
 /// `[B, 1, Z]` to `[B, steps, C]`.
@@ -74,26 +74,30 @@ impl<R: Real> Layer<R> for Feedback<R> {
         let (width, wide) = (self.cell.gates() * h, n_states * h);
         y.reshape(self.output_shape(x.shape(), steps));
         let c = y.shape().f;
-        let [projected, scratch, states, caches] = work.buffers([gates, gates, (steps + 1) * state, steps * cache]);
+        let [packed_hh, packed_ih, packed_bias] = [h * width, c * width, width].map(|len| len + ALIGN_SPARE);
+        let lens = [gates, gates, (steps + 1) * state, steps * cache, packed_hh, packed_ih, packed_bias, packed_bias];
+        let [projected, scratch, states, caches, packed_hh, packed_ih, packed_bias_hh, packed_bias_ih] =
+            work.buffers(lens);
+        let scales = self.cell.scales(h);
+        let input = pack(&self.input[0].value, scales, h, packed_ih);
+        let input_bias = pack(&self.input[1].value, scales, h, packed_bias_ih);
+        let recurrent = pack(&self.recurrent[0].value, scales, h, packed_hh);
+        let bias = pack(&self.recurrent[1].value, scales, h, packed_bias_hh);
+        let weights = Weights { recurrent, transposed: &[], bias };
         states[..state].fill(R::default());
         let start = Start::Row(&self.initial[1].value);
         product((b, h, f), Matrix::rows(x.values(), f), &self.initial[0].value, h, start, states, wide);
         for s in 0..steps {
-            let start = Start::Row(&self.input[1].value);
             // The input of step 0 is zero, so its product has no terms.
             let (from, terms) = if s == 0 { (0, 0) } else { ((s - 1) * c, c) };
             let rows = Matrix::rows(&y.values()[from..], steps * c);
-            product((b, width, terms), rows, &self.input[0].value, width, start, projected, width);
+            product((b, width, terms), rows, input, width, Start::Row(input_bias), projected, width);
             let (before, after) = states.split_at_mut((s + 1) * state);
             self.cell.step(Step {
                 b,
                 hidden: h,
                 projected,
-                weights: Weights {
-                    recurrent: &self.recurrent[0].value,
-                    transposed: &[],
-                    bias: &self.recurrent[1].value,
-                },
+                weights,
                 before: &before[s * state..],
                 after: &mut after[..state],
                 cache: if pass.keeps { &mut caches[s * cache..(s + 1) * cache] } else { &mut [] },

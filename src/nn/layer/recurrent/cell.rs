@@ -31,7 +31,7 @@ pub struct Step<'a, R> {
     pub b: usize,
     /// Hidden width H.
     pub hidden: usize,
-    /// `W x_t + b_ih`: `[B, G*H]`.
+    /// `W x_t + b_ih`: `[B, G*H]`. This, U and b_hh come times [`Cell::scales`].
     pub projected: &'a [R],
     /// U and b_hh.
     pub weights: Weights<'a, R>,
@@ -97,6 +97,9 @@ pub trait Cell<R: Real>: Debug + Send + Sync {
     fn kept(&self) -> usize;
     /// One value per gate block that b_ih starts from.
     fn initial_bias(&self) -> &'static [f64];
+    /// What the weights, biases and projections of each gate block are multiplied with before forward steps of `hidden` units
+    /// take them.
+    fn scales(&self, hidden: usize) -> &'static [f64];
     /// Computes the state after.
     fn step(&self, step: Step<'_, R>);
     /// Many steps in one call, where the cell has a kernel for it.

@@ -3,7 +3,7 @@
 
 use super::cell::{Cell, Step, StepBackward};
 use super::written::{Equations, OnnxForm, Written};
-use crate::nn::kernels::{GruBackward, Matrix, Real, Start, StepsForward, add_row_sums, gru_step, gru_steps, product};
+use crate::nn::kernels::{GruBackward, Matrix, Real, Start, StepsForward, add_row_sums, gru_scales, gru_step, gru_steps, product};
 
 /// The GRU cell; gate blocks in PyTorch's order: reset, update, candidate.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,9 @@ impl<R: Real> Cell<R> for Gru {
     }
     fn initial_bias(&self) -> &'static [f64] {
         &[0.0, 0.0, 0.0]
+    }
+    fn scales(&self, hidden: usize) -> &'static [f64] {
+        gru_scales(hidden)
     }
 
     fn step(&self, step: Step<'_, R>) {

@@ -28,6 +28,9 @@ impl<R: Real> Cell<R> for GruResetBefore {
     fn initial_bias(&self) -> &'static [f64] {
         &[0.0, 0.0, 0.0]
     }
+    fn scales(&self, _hidden: usize) -> &'static [f64] {
+        &[1.0; 3]
+    }
 
     fn step(&self, step: Step<'_, R>) {
         let (b, h, w, u) = (step.b, step.hidden, 3 * step.hidden, step.weights);

@@ -5,8 +5,8 @@ use super::cell::{Cell, Gradients, Step, StepBackward, Weights};
 use crate::nn::batch::{Batch, Shape};
 use crate::nn::generator::Generator;
 use crate::nn::kernels::{
-    ALIGN_SPARE, Inputs, Matrix, Real, Start, StepsForward, add_row_sums, align, aligned, product, projects_inputs,
-    transpose,
+    ALIGN_SPARE, Inputs, Matrix, Real, Start, StepsForward, add_row_sums, aligned, pack, product, projects_inputs,
+    scale, transpose,
 };
 use crate::nn::layer::{Description, Layer, Pass, Work, join};
 use crate::nn::parameter::Parameter;
@@ -93,13 +93,33 @@ impl<R: Real> Recurrent<R> {
         [&self.weight_ih, &self.weight_hh, &self.bias_ih, &self.bias_hh]
     }
 
-    /// `W x_t + b_ih` for row `t` of every window.
-    fn project(&self, x: &Batch<R>, t: usize, projected: &mut [R]) {
-        let (Shape { b, f, .. }, width) = (x.shape(), self.weight_ih.shape[1]);
-        let rows = Matrix::rows(&x.values()[t * f..], x.shape().window());
-        let start = Start::Row(&self.bias_ih.value);
-        product((b, width, f), rows, &self.weight_ih.value, width, start, projected, width);
+    /// How the steps of a pass come to `W x_t + b_ih`.
+    fn projection(&self, x: Shape, keeps: bool) -> Projection {
+        if self.spec.repeats_input {
+            Projection::Once
+        } else if keeps {
+            Projection::StepByStep
+        } else if x.b == 1 {
+            Projection::Beforehand
+        } else if self.cell.at_once().is_some() && projects_inputs::<R>(self.spec.units, x.f) {
+            Projection::InSteps
+        } else {
+            Projection::StepByStep
+        }
     }
+}
+
+/// How the steps of a pass come to `W x_t + b_ih`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Projection {
+    /// One row serves them all.
+    Once,
+    /// One window's rows lie side by side, so one product projects them all.
+    Beforehand,
+    /// The steps' kernel makes it.
+    InSteps,
+    /// A product for every step.
+    StepByStep,
 }
 
 impl<R: Real> Layer<R> for Recurrent<R> {
@@ -117,53 +137,56 @@ impl<R: Real> Layer<R> for Recurrent<R> {
         let Sizes { gates, state, cache } = self.sizes(b);
         // A keeping pass has a place for every step, an inferring one swaps two.
         let (slots, caches) = if pass.keeps { (steps + 1, steps * cache) } else { (2, 0) };
-        // One window's rows lie side by side, so one product projects them all.
-        let is_hoisted = b == 1 && !pass.keeps && !self.spec.repeats_input;
-        let f = x.shape().f;
-        let at_once = self.cell.at_once().filter(|_| !pass.keeps || self.spec.repeats_input);
-        let is_fused = !(is_hoisted || self.spec.repeats_input) && at_once.is_some() && projects_inputs::<R>(h, f);
-        let projections = if is_hoisted { steps * gates } else { gates };
-        let packed = self.weight_hh.value.len() + ALIGN_SPARE;
+        let projection = self.projection(x.shape(), pass.keeps);
+        let (f, width) = (x.shape().f, self.weight_ih.shape[1]);
+        let projections = if projection == Projection::Beforehand { steps * gates } else { gates };
         // What a backward pass will read begins where it looks; else states begin with a cache line, as the weights do.
         let spare = if pass.keeps { 0 } else { ALIGN_SPARE };
-        let packed_ih = if is_fused { self.weight_ih.value.len() + ALIGN_SPARE } else { 0 };
-        let lens = [projections + ALIGN_SPARE, gates, slots * state + spare, caches, packed, packed_ih];
-        let [projected, scratch, states, caches, packed, packed_ih] = work.buffers(lens);
+        // The weights of an input that is projected once are not worth a copy: the projection is scaled.
+        let is_once = projection == Projection::Once;
+        let packed_ih = if is_once { 0 } else { self.weight_ih.value.len() };
+        let [packed_hh, packed_ih, packed_bias] = [h * width, packed_ih, width].map(|len| len + ALIGN_SPARE);
+        let state_len = slots * state + spare;
+        let lens =
+            [projections + ALIGN_SPARE, gates, state_len, caches, packed_hh, packed_ih, packed_bias, packed_bias];
+        let [projected, scratch, states, caches, packed_hh, packed_ih, packed_bias_hh, packed_bias_ih] =
+            work.buffers(lens);
         let projected = aligned(projected, projections);
         let states = if pass.keeps { states } else { aligned(states, slots * state) };
         states[..state].fill(R::default());
         y.reshape(self.output_shape(x.shape(), pass.steps));
-        if self.spec.repeats_input {
-            self.project(x, 0, projected);
-        } else if is_hoisted {
-            let start = Start::Row(&self.bias_ih.value);
-            product(
-                (steps, gates, f),
-                Matrix::rows(x.values(), f),
-                &self.weight_ih.value,
-                gates,
-                start,
-                projected,
-                gates,
-            );
+        let scales = self.cell.scales(h);
+        let recurrent = pack(&self.weight_hh.value, scales, h, packed_hh);
+        let bias = pack(&self.bias_hh.value, scales, h, packed_bias_hh);
+        let (input, input_bias) = if is_once {
+            (&*self.weight_ih.value, &*self.bias_ih.value)
+        } else {
+            let weights = pack(&self.weight_ih.value, scales, h, packed_ih);
+            (weights, pack(&self.bias_ih.value, scales, h, packed_bias_ih))
+        };
+        // `W x_t + b_ih` for `m` rows.
+        let project = |m: usize, rows: Matrix<'_, R>, projected: &mut [R]| {
+            product((m, width, f), rows, input, width, Start::Row(input_bias), projected, width);
+        };
+        match projection {
+            Projection::Once => {
+                project(b, Matrix::rows(x.values(), f), projected);
+                scale(projected, scales, h);
+            }
+            Projection::Beforehand => project(steps, Matrix::rows(x.values(), f), projected),
+            Projection::InSteps | Projection::StepByStep => {}
         }
-        let recurrent = align(&self.weight_hh.value, packed);
-        let weights = Weights { recurrent, transposed: &[], bias: &self.bias_hh.value };
-        let all_projected = self.spec.repeats_input || is_hoisted;
-        if let Some(run) = at_once.filter(|_| all_projected || is_fused) {
+        let at_once = self.cell.at_once().filter(|_| projection != Projection::StepByStep);
+        if let Some(run) = at_once {
+            let inputs = Inputs { x: x.values(), features: f, weights: input, bias: input_bias };
             run(StepsForward {
                 b,
                 hidden: h,
                 n: steps,
                 projected,
-                inputs: is_fused.then(|| Inputs {
-                    x: x.values(),
-                    features: f,
-                    weights: align(&self.weight_ih.value, packed_ih),
-                    bias: &self.bias_ih.value,
-                }),
+                inputs: (projection == Projection::InSteps).then_some(inputs),
                 recurrent,
-                bias: &self.bias_hh.value,
+                bias,
                 states,
                 caches,
                 outputs: if self.spec.return_sequences { y.values_mut() } else { &mut [] },
@@ -174,17 +197,19 @@ impl<R: Real> Layer<R> for Recurrent<R> {
             }
             return;
         }
+        let weights = Weights { recurrent, transposed: &[], bias };
         for s in 0..steps {
-            if !all_projected {
-                self.project(x, self.row(s, steps), projected);
+            let row = self.row(s, steps);
+            if projection == Projection::StepByStep {
+                project(b, Matrix::rows(&x.values()[row * f..], x.shape().window()), projected);
             }
-            let at = if is_hoisted { self.row(s, steps) * gates } else { 0 };
+            let at = if projection == Projection::Beforehand { row * gates } else { 0 };
             let (before, after) = neighbours(states, s % slots, (s + 1) % slots, state);
             let cache = if pass.keeps { &mut caches[s * cache..(s + 1) * cache] } else { &mut [] };
             let (projected, scratch) = (&projected[at..at + gates], &mut *scratch);
             self.cell.step(Step { b, hidden: h, projected, weights, before, after, cache, scratch });
             if self.spec.return_sequences {
-                copy_rows(after, state / b.max(1), y, self.row(s, steps));
+                copy_rows(after, state / b.max(1), y, row);
             } else if s + 1 == steps {
                 copy_rows(after, state / b.max(1), y, 0);
             }

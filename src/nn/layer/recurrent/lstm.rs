@@ -4,7 +4,7 @@
 use super::cell::{Cell, Step, StepBackward};
 use super::written::{Equations, OnnxForm, Written};
 use crate::nn::kernels::{
-    LstmBackward, Matrix, Real, Start, StepsForward, add_row_sums, lstm_step, lstm_steps, product,
+    LstmBackward, Matrix, Real, Start, StepsForward, add_row_sums, lstm_scales, lstm_step, lstm_steps, product,
 };
 
 /// The LSTM cell; gate blocks in the order input, forget, candidate, output; state blocks h, c.
@@ -24,6 +24,9 @@ impl<R: Real> Cell<R> for Lstm {
     fn initial_bias(&self) -> &'static [f64] {
         // Remember by default (Jozefowicz et al. 2015).
         &[0.0, 1.0, 0.0, 0.0]
+    }
+    fn scales(&self, hidden: usize) -> &'static [f64] {
+        lstm_scales(hidden)
     }
 
     fn step(&self, step: Step<'_, R>) {

@@ -23,6 +23,9 @@ impl<R: Real> Cell<R> for Simple {
     fn initial_bias(&self) -> &'static [f64] {
         &[0.0]
     }
+    fn scales(&self, _hidden: usize) -> &'static [f64] {
+        &[1.0]
+    }
 
     fn step(&self, step: Step<'_, R>) {
         simple_step(step.forward());
