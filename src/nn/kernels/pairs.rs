@@ -82,46 +82,62 @@ impl<L: Lanes, C: Gates<G>, const G: usize, const Q: usize> Pairs<L, C, G, Q> {
         last: Rows<L::Element>,
         waiting: usize,
     ) {
-        // Written out: the compiler would not unroll a loop of this size.
-        // SAFETY: promised by the caller.
+        let parts = Weights::<L, C, G>::PARTS;
+        // SAFETY: promised by the caller; every slot is below the parts of both windows and Q registers.
         unsafe {
             if Q == 1 {
-                self.part(sums, at, first, last, waiting, (0, 0));
-                self.part(sums, at, first, last, waiting, (1, 0));
+                // A part of one window, a part of the other: chains of twice the length then keep up with the products.
+                let (mut one, mut other) = (Made::of(self.sums[0][0]), Made::of(self.sums[1][0]));
+                in_turn!(part in 0, parts => {
+                    self.products(sums, at, first, 2 * part);
+                    Weights::<L, C, G>::gates(part, &mut one, last, 0, waiting);
+                    self.products(sums, at, first, 2 * part + 1);
+                    Weights::<L, C, G>::gates(part, &mut other, last, 1, waiting);
+                });
             } else {
-                self.part(sums, at, first, last, waiting, (0, 0));
-                self.part(sums, at, first, last, waiting, (0, 1));
-                self.part(sums, at, first, last, waiting, (1, 0));
-                self.part(sums, at, first, last, waiting, (1, 1));
+                // Beside so many sums there are no registers for the gates of two.
+                self.unit_beside(sums, at, last, 0, 0);
+                self.unit_beside(sums, at, last, 0, 1);
+                self.unit_beside(sums, at, last, 1, 0);
+                self.unit_beside(sums, at, last, 1, 1);
             }
         }
     }
 
-    /// Of [`Pairs::beside`] what stands beside the gates of window `i` and register `q` of those that wait.
+    /// A quarter of the products of a pair, beside all gates of window `i` and register `q`.
     ///
     /// # Safety
-    /// As there.
+    /// `at` and `last` hold two windows each.
     #[inline(always)]
-    unsafe fn part(
+    unsafe fn unit_beside(
         &self,
         sums: &mut Sums<L, G, Q, 2>,
         at: Rows<L::Element>,
-        first: usize,
         last: Rows<L::Element>,
-        waiting: usize,
-        (i, q): (usize, usize),
+        i: usize,
+        q: usize,
     ) {
-        let (parts, h) = (Weights::<L, C, G>::PARTS, Weights::<L, C, G>::HIDDEN);
-        let begun = (i * Q + q) * parts;
-        let k = |part: usize| h * (begun + part) / (2 * Q * parts)..h * (begun + part + 1) / (2 * Q * parts);
-        let mut made = Made::of(self.sums[i][q]);
-        // SAFETY: promised by the caller; every k is below H.
+        let parts = Weights::<L, C, G>::PARTS;
+        let mut made = Made::of(self.sums[i][q % Q]);
+        // SAFETY: promised by the caller.
         unsafe {
             in_turn!(part in 0, parts => {
-                self.weights.add_products::<Q, 2, true>(sums, at, first, k(part));
-                Weights::<L, C, G>::gates(part, &mut made, last, i, waiting + q);
+                self.products(sums, at, 0, (2 * i + q) * parts + part);
+                Weights::<L, C, G>::gates(part, &mut made, last, i, q);
             });
         }
+    }
+
+    /// The products that stand before one part of the gates, of as many slots as [`Pairs::beside`] has parts.
+    ///
+    /// # Safety
+    /// `at` holds two windows, and there are so many slots.
+    #[inline(always)]
+    unsafe fn products(&self, sums: &mut Sums<L, G, Q, 2>, at: Rows<L::Element>, first: usize, slot: usize) {
+        let (slots, h) = (2 * Q * Weights::<L, C, G>::PARTS, Weights::<L, C, G>::HIDDEN);
+        let k = h * slot / slots..h * (slot + 1) / slots;
+        // SAFETY: promised by the caller; every k is below H.
+        unsafe { self.weights.add_products::<Q, 2, true>(sums, at, first, k) }
     }
 
     /// Runs the gates that wait.
@@ -130,12 +146,15 @@ impl<L: Lanes, C: Gates<G>, const G: usize, const Q: usize> Pairs<L, C, G, Q> {
     /// The rows of the step they belong to must still be there.
     #[inline(always)]
     pub(super) unsafe fn flush(&mut self) {
-        if let Some(last) = self.waiting.take() {
-            for (i, sums) in self.sums.iter().enumerate() {
-                for (q, gates) in sums.iter().enumerate() {
-                    // SAFETY: promised by the caller.
-                    unsafe { Weights::<L, C, G>::all_gates(*gates, last, i, 2 - Q + q) };
-                }
+        let Some(last) = self.waiting.take() else { return };
+        // Written out: a loop would look the sums up, and they would live in memory for that.
+        // SAFETY: promised by the caller.
+        unsafe {
+            Weights::<L, C, G>::all_gates(self.sums[0][0], last, 0, 2 - Q);
+            Weights::<L, C, G>::all_gates(self.sums[1][0], last, 1, 2 - Q);
+            if Q == 2 {
+                Weights::<L, C, G>::all_gates(self.sums[0][Q - 1], last, 0, 1);
+                Weights::<L, C, G>::all_gates(self.sums[1][Q - 1], last, 1, 1);
             }
         }
     }
