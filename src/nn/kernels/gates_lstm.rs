@@ -20,7 +20,7 @@ pub(super) struct LstmGates<const WIDE: bool>;
 
 impl Gates<4> for LstmGates<false> {
     type Narrow = Self;
-    const BEGIN: usize = 1;
+    const BEGIN: usize = 2;
     const FINISH: usize = 1;
     const KEEPS_APART: bool = false;
     const STATES: usize = 2;
@@ -29,9 +29,14 @@ impl Gates<4> for LstmGates<false> {
     const BEGINS_WITH_INPUT: [bool; 4] = [true; 4];
 
     #[inline(always)]
-    fn begin<L: Lanes, const KEEPS: bool>(_part: usize, made: Made<L, 4>) -> Made<L, 4> {
+    fn begin<L: Lanes, const KEEPS: bool>(part: usize, made: Made<L, 4>) -> Made<L, 4> {
         let [input, forget, candidate, output] = made.gates;
-        Made { gates: [input.sigmoid(), forget.sigmoid(), candidate.tanh(), output.sigmoid()], ..made }
+        let gates = if part == 0 {
+            [input.sigmoid(), forget, candidate.tanh(), output]
+        } else {
+            [input, forget.sigmoid(), candidate, output.sigmoid()]
+        };
+        Made { gates, ..made }
     }
 
     #[inline(always)]
@@ -46,11 +51,14 @@ impl Gates<4> for LstmGates<false> {
         unsafe {
             let cell = forget.mul_add(read(at.before, at.hidden, n), input.mul(candidate));
             write(cell, at.after, at.hidden, n);
-            let squashed = cell.tanh();
             if KEEPS {
-                made.gates.iter().chain([&squashed]).enumerate().for_each(|(block, value)| at.keep(block, *value, n));
+                at.keep(0, input, n);
+                at.keep(1, forget, n);
+                at.keep(2, candidate, n);
+                at.keep(3, output, n);
+                at.keep(4, cell.tanh(), n);
             }
-            made.gates[0] = squashed.mul(output);
+            made.gates[0] = cell.tanh().mul(output);
         }
         made
     }

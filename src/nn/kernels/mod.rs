@@ -41,7 +41,7 @@ pub use gates_gru::{GruBackward, gru_scales, gru_step, gru_steps};
 pub use gates_lstm::{LstmBackward, lstm_scales, lstm_step, lstm_steps};
 pub use gates_simple::{SimpleBackward, simple_step, simple_steps};
 pub use lanes::Lanes;
-pub use packing::{ALIGN_SPARE, aligned, pack, scale};
+pub use packing::{ALIGN_SPARE, aligned, is_scaled, pack, scale};
 pub use peak::peak;
 pub use product::{Matrix, Start, add_row_sums, product, transpose};
 pub use softmax::softmax;

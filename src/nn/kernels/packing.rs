@@ -17,7 +17,11 @@ pub const ALIGN_SPARE: usize = LINE / size_of::<f32>();
 pub fn pack<'a, R: Real>(values: &[R], scales: &[f64], hidden: usize, buffer: &'a mut [R]) -> &'a [R] {
     let packed = aligned(buffer, values.len());
     check(values.len(), scales, hidden);
-    R::run(Scale { from: values.as_ptr(), to: packed.as_mut_ptr(), len: values.len(), scales, hidden });
+    if is_scaled(scales) {
+        R::run(Scale { from: values.as_ptr(), to: packed.as_mut_ptr(), len: values.len(), scales, hidden });
+    } else {
+        packed.copy_from_slice(values);
+    }
     packed
 }
 
@@ -29,6 +33,11 @@ pub fn scale<R: Real>(values: &mut [R], scales: &[f64], hidden: usize) {
     check(values.len(), scales, hidden);
     let to = values.as_mut_ptr();
     R::run(Scale { from: to.cast_const(), to, len: values.len(), scales, hidden });
+}
+
+/// Whether there is anything to multiply.
+pub fn is_scaled(scales: &[f64]) -> bool {
+    scales.iter().any(|scale| *scale != 1.0)
 }
 
 fn check(len: usize, scales: &[f64], hidden: usize) {

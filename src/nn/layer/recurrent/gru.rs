@@ -3,7 +3,9 @@
 
 use super::cell::{Cell, Step, StepBackward};
 use super::written::{Equations, OnnxForm, Written};
-use crate::nn::kernels::{GruBackward, Matrix, Real, Start, StepsForward, add_row_sums, gru_scales, gru_step, gru_steps, product};
+use crate::nn::kernels::{
+    GruBackward, Matrix, Real, Start, StepsForward, add_row_sums, gru_scales, gru_step, gru_steps, product,
+};
 
 /// The GRU cell; gate blocks in PyTorch's order: reset, update, candidate.
 #[derive(Clone, Copy, Debug)]

@@ -5,8 +5,8 @@ use super::cell::{Cell, Gradients, Step, StepBackward, Weights};
 use crate::nn::batch::{Batch, Shape};
 use crate::nn::generator::Generator;
 use crate::nn::kernels::{
-    ALIGN_SPARE, Inputs, Matrix, Real, Start, StepsForward, add_row_sums, aligned, pack, product, projects_inputs,
-    scale, transpose,
+    ALIGN_SPARE, Inputs, Matrix, Real, Start, StepsForward, add_row_sums, aligned, is_scaled, pack, product,
+    projects_inputs, scale, transpose,
 };
 use crate::nn::layer::{Description, Layer, Pass, Work, join};
 use crate::nn::parameter::Parameter;
@@ -142,10 +142,13 @@ impl<R: Real> Layer<R> for Recurrent<R> {
         let projections = if projection == Projection::Beforehand { steps * gates } else { gates };
         // What a backward pass will read begins where it looks; else states begin with a cache line, as the weights do.
         let spare = if pass.keeps { 0 } else { ALIGN_SPARE };
+        let scales = self.cell.scales(h);
+        let is_scaled = is_scaled(scales);
         // The weights of an input that is projected once are not worth a copy: the projection is scaled.
         let is_once = projection == Projection::Once;
-        let packed_ih = if is_once { 0 } else { self.weight_ih.value.len() };
-        let [packed_hh, packed_ih, packed_bias] = [h * width, packed_ih, width].map(|len| len + ALIGN_SPARE);
+        let copies_input = !is_once && (is_scaled || projection == Projection::InSteps);
+        let input_len = if copies_input { self.weight_ih.value.len() } else { 0 };
+        let [packed_hh, packed_ih, packed_bias] = [h * width, input_len, width].map(|len| len + ALIGN_SPARE);
         let state_len = slots * state + spare;
         let lens =
             [projections + ALIGN_SPARE, gates, state_len, caches, packed_hh, packed_ih, packed_bias, packed_bias];
@@ -155,14 +158,13 @@ impl<R: Real> Layer<R> for Recurrent<R> {
         let states = if pass.keeps { states } else { aligned(states, slots * state) };
         states[..state].fill(R::default());
         y.reshape(self.output_shape(x.shape(), pass.steps));
-        let scales = self.cell.scales(h);
         let recurrent = pack(&self.weight_hh.value, scales, h, packed_hh);
-        let bias = pack(&self.bias_hh.value, scales, h, packed_bias_hh);
-        let (input, input_bias) = if is_once {
-            (&*self.weight_ih.value, &*self.bias_ih.value)
-        } else {
+        let bias = if is_scaled { pack(&self.bias_hh.value, scales, h, packed_bias_hh) } else { &*self.bias_hh.value };
+        let (input, input_bias) = if copies_input {
             let weights = pack(&self.weight_ih.value, scales, h, packed_ih);
             (weights, pack(&self.bias_ih.value, scales, h, packed_bias_ih))
+        } else {
+            (&*self.weight_ih.value, &*self.bias_ih.value)
         };
         // `W x_t + b_ih` for `m` rows.
         let project = |m: usize, rows: Matrix<'_, R>, projected: &mut [R]| {
@@ -171,7 +173,9 @@ impl<R: Real> Layer<R> for Recurrent<R> {
         match projection {
             Projection::Once => {
                 project(b, Matrix::rows(x.values(), f), projected);
-                scale(projected, scales, h);
+                if is_scaled {
+                    scale(projected, scales, h);
+                }
             }
             Projection::Beforehand => project(steps, Matrix::rows(x.values(), f), projected),
             Projection::InSteps | Projection::StepByStep => {}
