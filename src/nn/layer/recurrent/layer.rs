@@ -360,9 +360,11 @@ mod tests {
     }
 
     #[test]
-    fn a_window_has_the_same_bits_in_every_batch() {
-        for &cell in CellKind::ALL {
-            let (b, t, features, units) = (37, 9, 5, 19);
+    fn a_window_has_the_same_bits_in_every_batch_and_when_training() {
+        // Inputs projected step by step, by the steps themselves, and too many for that.
+        let widths = [(5, 19), (5, 32), (30, 32)];
+        for (cell, (features, units)) in CellKind::ALL.iter().flat_map(|cell| widths.map(|widths| (*cell, widths))) {
+            let (b, t) = (37, 9);
             let spec = RecurrentSpec {
                 cell,
                 features,
@@ -374,16 +376,18 @@ mod tests {
             let mut generator = Generator::new(5);
             let layer = Recurrent::<f32>::new(spec, &mut generator);
             let values: Vec<f32> = (0..b * t * features).map(|_| generator.normal() as f32).collect();
-            let run = |values: &[f32]| {
+            let run = |values: &[f32], mut pass: Pass<'_>| {
                 let shape = Shape::new(values.len() / (t * features), t, features);
                 let (x, mut y) = (Batch::from_parts(shape, values.to_vec()), Batch::default());
-                layer.forward(&x, &mut Pass::infer(t), &mut Work::default(), &mut y);
+                layer.forward(&x, &mut pass, &mut Work::default(), &mut y);
                 y.values().iter().map(|value| value.to_bits()).collect::<Vec<u32>>()
             };
-            let together = run(&values);
+            let together = run(&values, Pass::infer(t));
+            assert!(together == run(&values, Pass::keep(t)), "{cell:?} of {features} and {units} in training");
             for size in [1, 2, 3, 4, 8, 16] {
-                let apart: Vec<u32> = values.chunks(size * t * features).flat_map(run).collect();
-                assert!(together == apart, "{cell:?} in batches of {size}");
+                let windows = values.chunks(size * t * features);
+                let apart: Vec<u32> = windows.flat_map(|windows| run(windows, Pass::infer(t))).collect();
+                assert!(together == apart, "{cell:?} of {features} and {units} in batches of {size}");
             }
         }
     }
