@@ -32,7 +32,9 @@ pub fn pack<'a, R: Real>(values: &[R], scales: &[f64], hidden: usize, buffer: &'
 pub fn scale<R: Real>(values: &mut [R], scales: &[f64], hidden: usize) {
     check(values.len(), scales, hidden);
     let to = values.as_mut_ptr();
-    R::run(Scale { from: to.cast_const(), to, len: values.len(), scales, hidden });
+    if is_scaled(scales) {
+        R::run(Scale { from: to.cast_const(), to, len: values.len(), scales, hidden });
+    }
 }
 
 /// Whether there is anything to multiply.

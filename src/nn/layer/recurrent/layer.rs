@@ -93,6 +93,26 @@ impl<R: Real> Recurrent<R> {
         [&self.weight_ih, &self.weight_hh, &self.bias_ih, &self.bias_hh]
     }
 
+    /// The parameters as forward steps take them, those of the input only if it `copies_input`.
+    fn scaled<'a>(&'a self, copies_input: bool, buffers: [&'a mut [R]; 4]) -> Scaled<'a, R> {
+        let [recurrent, input, bias, input_bias] = buffers;
+        let (h, scales) = (self.spec.units, self.cell.scales(self.spec.units));
+        let mut parameters = Scaled {
+            input: &self.weight_ih.value,
+            input_bias: &self.bias_ih.value,
+            recurrent: pack(&self.weight_hh.value, scales, h, recurrent),
+            bias: &self.bias_hh.value,
+        };
+        if copies_input {
+            parameters.input = pack(parameters.input, scales, h, input);
+            parameters.input_bias = pack(parameters.input_bias, scales, h, input_bias);
+        }
+        if is_scaled(scales) {
+            parameters.bias = pack(parameters.bias, scales, h, bias);
+        }
+        parameters
+    }
+
     /// How the steps of a pass come to `W x_t + b_ih`.
     fn projection(&self, x: Shape, keeps: bool) -> Projection {
         if self.spec.repeats_input {
@@ -107,6 +127,14 @@ impl<R: Real> Recurrent<R> {
             Projection::StepByStep
         }
     }
+}
+
+/// Parameters times the scales of the gates, see [`Cell::scales`].
+struct Scaled<'a, R> {
+    input: &'a [R],
+    input_bias: &'a [R],
+    recurrent: &'a [R],
+    bias: &'a [R],
 }
 
 /// How the steps of a pass come to `W x_t + b_ih`.
@@ -143,29 +171,20 @@ impl<R: Real> Layer<R> for Recurrent<R> {
         // What a backward pass will read begins where it looks; else states begin with a cache line, as the weights do.
         let spare = if pass.keeps { 0 } else { ALIGN_SPARE };
         let scales = self.cell.scales(h);
-        let is_scaled = is_scaled(scales);
         // The weights of an input that is projected once are not worth a copy: the projection is scaled.
         let is_once = projection == Projection::Once;
-        let copies_input = !is_once && (is_scaled || projection == Projection::InSteps);
+        let copies_input = !is_once && (is_scaled(scales) || projection == Projection::InSteps);
         let input_len = if copies_input { self.weight_ih.value.len() } else { 0 };
         let [packed_hh, packed_ih, packed_bias] = [h * width, input_len, width].map(|len| len + ALIGN_SPARE);
         let state_len = slots * state + spare;
         let lens =
             [projections + ALIGN_SPARE, gates, state_len, caches, packed_hh, packed_ih, packed_bias, packed_bias];
-        let [projected, scratch, states, caches, packed_hh, packed_ih, packed_bias_hh, packed_bias_ih] =
-            work.buffers(lens);
+        let [projected, scratch, states, caches, packed @ ..] = work.buffers(lens);
         let projected = aligned(projected, projections);
         let states = if pass.keeps { states } else { aligned(states, slots * state) };
         states[..state].fill(R::default());
         y.reshape(self.output_shape(x.shape(), pass.steps));
-        let recurrent = pack(&self.weight_hh.value, scales, h, packed_hh);
-        let bias = if is_scaled { pack(&self.bias_hh.value, scales, h, packed_bias_hh) } else { &*self.bias_hh.value };
-        let (input, input_bias) = if copies_input {
-            let weights = pack(&self.weight_ih.value, scales, h, packed_ih);
-            (weights, pack(&self.bias_ih.value, scales, h, packed_bias_ih))
-        } else {
-            (&*self.weight_ih.value, &*self.bias_ih.value)
-        };
+        let Scaled { input, input_bias, recurrent, bias } = self.scaled(copies_input, packed);
         // `W x_t + b_ih` for `m` rows.
         let project = |m: usize, rows: Matrix<'_, R>, projected: &mut [R]| {
             product((m, width, f), rows, input, width, Start::Row(input_bias), projected, width);
@@ -173,9 +192,7 @@ impl<R: Real> Layer<R> for Recurrent<R> {
         match projection {
             Projection::Once => {
                 project(b, Matrix::rows(x.values(), f), projected);
-                if is_scaled {
-                    scale(projected, scales, h);
-                }
+                scale(projected, scales, h);
             }
             Projection::Beforehand => project(steps, Matrix::rows(x.values(), f), projected),
             Projection::InSteps | Projection::StepByStep => {}
