@@ -2,9 +2,9 @@
 //!
 //! Products keep the multipliers busy and the adders idle; activations are chains that wait for themselves. So the gates
 //! of one pair of windows run between the products of the next ([`super::pairs`]), and those of a window alone between
-//! its own ([`super::alone`]). Both are dealt out by the spoonful ([`Gates`]), because a processor looks ahead over some sixty
-//! waiting operations and no further; [`Lanes::pinned`] keeps the compiler from gathering what stands apart. The bits
-//! are those of [`super::step`], which runs every other width.
+//! its own ([`super::alone`]). Both are dealt out by the spoonful ([`Gates`]), because a processor looks ahead over
+//! some sixty waiting operations and no further; [`Lanes::pinned`] keeps the compiler from gathering what stands apart.
+//! The bits are those of [`super::step`], which runs every other width.
 
 use std::marker::PhantomData;
 
