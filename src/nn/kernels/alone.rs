@@ -19,7 +19,7 @@ pub(super) unsafe fn alone<L: Lanes, C: Gates<G>, const G: usize>(
     rows: impl Fn(usize) -> Rows<L::Element>,
 ) {
     let (eighth, half, h) = (L::N / 4, L::N, 2 * L::N);
-    let (parts, begin) = (Weights::<L, C, G>::PARTS, C::BEGIN);
+    let (parts, begin) = (C::PARTS, C::BEGIN);
     let mut waiting: Option<([L; G], Rows<L::Element>)> = None;
     for s in 0..n {
         let at = rows(s);

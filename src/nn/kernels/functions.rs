@@ -114,8 +114,9 @@ const TO_PARTS: f64 = 393_216.0;
 /// `(f + a)^2 + b` is a multiple of `2^f` for |f| <= 1/64, within 6.6e-8 of its value: the polynomial of degree 2 without
 /// its leading coefficient, which the table holds.
 const SQUARE: (f64, f64) = (1.442_680_954_933_166_5, 2.081_308_364_868_164);
-/// Arguments beyond it count as it: there the functions made of the power have their limits, and it is a normal number.
-const POWER_CLAMP: f64 = 115.0;
+/// Arguments beyond it count as it: there the functions made of the power have their limits, and the product of two powers
+/// is a normal number.
+const POWER_CLAMP: f64 = 63.0;
 
 /// What [`one_and_power`] is made of: an argument in whole parts and the rest.
 #[derive(Clone, Copy, Debug)]

@@ -59,7 +59,7 @@ pub trait Lanes: Copy {
     fn sigmoid(self) -> Self;
     /// `2^self` in preparation, for [`Lanes::one_and_power`].
     fn reduced(self) -> Reduced<Self>;
-    /// `1 + 2^t`, of which the gates of wide layers are made; `t` counts as 115 beyond that, and as -115.
+    /// `1 + 2^t`, of which the gates of wide layers are made; `t` counts as 63 beyond that, and as -63.
     fn one_and_power(t: Reduced<Self>) -> Self;
     /// Exponential function, within 2e-7 of libm's value; arguments below -87 count as -87, above 88 as 88.
     fn exp(self) -> Self;

@@ -82,7 +82,7 @@ impl<L: Lanes, C: Gates<G>, const G: usize, const Q: usize> Pairs<L, C, G, Q> {
         last: Rows<L::Element>,
         waiting: usize,
     ) {
-        let parts = Weights::<L, C, G>::PARTS;
+        let parts = C::PARTS;
         // SAFETY: promised by the caller; every slot is below the parts of both windows and Q registers.
         unsafe {
             if Q == 1 {
@@ -117,7 +117,7 @@ impl<L: Lanes, C: Gates<G>, const G: usize, const Q: usize> Pairs<L, C, G, Q> {
         i: usize,
         q: usize,
     ) {
-        let parts = Weights::<L, C, G>::PARTS;
+        let parts = C::PARTS;
         let mut made = Made::of(self.sums[i][q % Q]);
         // SAFETY: promised by the caller.
         unsafe {
@@ -134,7 +134,7 @@ impl<L: Lanes, C: Gates<G>, const G: usize, const Q: usize> Pairs<L, C, G, Q> {
     /// `at` holds two windows, and there are so many slots.
     #[inline(always)]
     unsafe fn products(&self, sums: &mut Sums<L, G, Q, 2>, at: Rows<L::Element>, first: usize, slot: usize) {
-        let (slots, h) = (2 * Q * Weights::<L, C, G>::PARTS, Weights::<L, C, G>::HIDDEN);
+        let (slots, h) = (2 * Q * C::PARTS, Weights::<L, C, G>::HIDDEN);
         let k = h * slot / slots..h * (slot + 1) / slots;
         // SAFETY: promised by the caller; every k is below H.
         unsafe { self.weights.add_products::<Q, 2, true>(sums, at, first, k) }

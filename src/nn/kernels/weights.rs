@@ -46,10 +46,6 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Weights<L, C, G> {
     pub(super) const HIDDEN: usize = 2 * L::N;
     pub(super) const GATES: usize = G * Self::HIDDEN;
     pub(super) const STATE: usize = C::STATES * Self::HIDDEN;
-    pub(super) const PARTS: usize = {
-        assert!(C::BEGIN + C::FINISH <= 8, "more parts than `in_turn` counts");
-        C::BEGIN + C::FINISH
-    };
 
     /// # Safety
     /// Both must be as long as their fields say, for as long as the value lives.
@@ -151,7 +147,7 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Weights<L, C, G> {
             } else {
                 C::finish::<L, false>(part - C::BEGIN, *made, place, L::N)
             };
-            if part + 1 == Self::PARTS {
+            if part + 1 == C::PARTS {
                 made.gates[0].store(place.after);
                 if !rows.output.is_null() {
                     made.gates[0].store(rows.output.add(i * rows.output_row + unit));
@@ -173,7 +169,7 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Weights<L, C, G> {
         q: usize,
     ) {
         in_turn!(part in from, to => {
-            if part < Self::PARTS {
+            if part < C::PARTS {
                 // SAFETY: promised by the caller.
                 unsafe { Self::gates(part, made, rows, i, q) }
             }
@@ -187,7 +183,7 @@ impl<L: Lanes, C: Gates<G>, const G: usize> Weights<L, C, G> {
     #[inline(always)]
     pub(super) unsafe fn all_gates(gates: [L; G], rows: Rows<L::Element>, i: usize, q: usize) {
         // SAFETY: promised by the caller.
-        unsafe { Self::parts((0, Self::PARTS), &mut Made::of(gates), rows, i, q) }
+        unsafe { Self::parts((0, C::PARTS), &mut Made::of(gates), rows, i, q) }
     }
 }
 
