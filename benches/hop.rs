@@ -16,7 +16,7 @@ use common::{CHANNELS, number};
 use kilter::detector::autoencoder::{Autoencoder, AutoencoderScratch, AutoencoderSpec, Network, Units};
 use kilter::nn::batch::{Batch, Shape};
 use kilter::nn::generator::Generator;
-use kilter::nn::kernels::{Inputs, StepsForward, gru_steps};
+use kilter::nn::kernels::{Inputs, StepsForward, gru_steps, projects_inputs};
 use kilter::nn::layer::recurrent::{CellKind, Recurrent, RecurrentSpec};
 use kilter::nn::layer::{Layer, Pass, Work};
 
@@ -71,12 +71,13 @@ fn encoders(n_series: usize, n_time: usize) -> [f64; 2] {
         for _ in 0..turns {
             for (row, states) in rows.chunks_exact(window).zip(states.chunks_exact_mut(2 * n_time * HIDDEN)) {
                 inputs.chunks_exact_mut(CHANNELS).for_each(|input| input.copy_from_slice(&row[..CHANNELS]));
+                let given = Inputs { x: &inputs, features: CHANNELS, weights: &weights, bias: &bias };
                 gru_steps(StepsForward {
                     b: n_time,
                     hidden: HIDDEN,
                     n: 1,
                     projected: &mut projected,
-                    inputs: Some(Inputs { x: &inputs, features: CHANNELS, weights: &weights, bias: &bias }),
+                    inputs: projects_inputs::<f32>(HIDDEN, CHANNELS).then_some(given),
                     recurrent: &recurrent,
                     bias: &recurrent_bias,
                     states: black_box(states),
