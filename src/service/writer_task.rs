@@ -17,7 +17,7 @@ use crate::verdict::TransitionKind;
 /// Batches joined into one transaction at most.
 const BATCHES_JOINED_MAX: usize = 16;
 
-/// Rows of large fleets wait for company in the store, at most twice as long as this.
+/// Rows of large fleets wait for company in the store, at most about twice as long as this.
 const WAIT: Duration = Duration::from_secs(10);
 
 /// First and longest wait before a failed commit is tried again.
@@ -61,7 +61,7 @@ impl WriterTask {
         let (mut look, mut newest) = (tokio::time::Instant::now() + WAIT, 0);
         loop {
             let received = tokio::time::timeout_at(look, self.batches.recv_many(&mut taken, BATCHES_JOINED_MAX)).await;
-            let rest = match received {
+            let pause = match received {
                 Ok(0) => return Ok(()),
                 Ok(_) => rest.after(self.take(&mut taken).await?, Instant::now()),
                 Err(_) => None,
@@ -73,10 +73,10 @@ impl WriterTask {
                     Ok(Some(now)) => newest = now,
                     Err(fault) => tracing::debug!(%fault, "rows wait on"),
                 }
-                look = tokio::time::Instant::now() + WAIT;
+                look = (look + WAIT).max(tokio::time::Instant::now());
             }
-            if let Some(rest) = rest {
-                tokio::time::sleep(rest).await;
+            if let Some(pause) = pause {
+                tokio::time::sleep(pause).await;
             }
         }
     }

@@ -147,7 +147,7 @@ impl Store {
             }
         };
         let pages = checkpoint_pages(writer.known.numbers.len());
-        if pages >= 2 * writer.checkpoint_pages {
+        if 4 * pages >= 5 * writer.checkpoint_pages {
             sqlx::query(AssertSqlSafe(format!("PRAGMA wal_autocheckpoint = {pages}"))).execute(&mut conn).await?;
             writer.checkpoint_pages = pages;
         }
